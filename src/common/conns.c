@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The list of live connections, under one mutex that is taken when a connection begins
+ * and ends, never for its data. A conn is owned by the thread that serves it; others
+ * reach it only through the list, with the mutex held, and only to cut it.
+ *
+ * Locks: conns.lock, then a relay's own.
+ */
+#include "config.h"
+#include "conns.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cond.h"
+#include "io.h"
+
+struct conns {
+	pthread_mutex_t lock;
+	pthread_cond_t fewer;
+	struct conn *first;
+	size_t count;
+	size_t max; /* 0: no limit */
+	uint64_t next_id;
+	unsigned run; /* tells the ids of this process from those of others */
+};
+
+struct conns *
+conns_new(int max)
+{
+	struct conns *conns = calloc(1, sizeof(*conns));
+
+	if (!conns)
+		return NULL;
+	pthread_mutex_init(&conns->lock, NULL);
+	if (cond_init(&conns->fewer) == -1) {
+		free(conns);
+		return NULL;
+	}
+	conns->max = (size_t)max;
+	conns->run = ((unsigned)time(NULL) * 31 + (unsigned)getpid()) & 0xffff;
+	return conns;
+}
+
+void
+conns_free(struct conns *conns)
+{
+	pthread_cond_destroy(&conns->fewer);
+	pthread_mutex_destroy(&conns->lock);
+	free(conns);
+}
+
+/* Counts and lists it. Returns 0, or -1 with EUSERS. */
+static int
+enter(struct conns *conns, struct conn *conn)
+{
+	bool ok;
+
+	pthread_mutex_lock(&conns->lock);
+	ok = conns->max == 0 || conns->count < conns->max;
+	if (ok) {
+		conns->count++;
+		snprintf(conn->id, sizeof(conn->id), "%04x-%llu", conns->run,
+			(unsigned long long)++conns->next_id);
+		conn->next = conns->first;
+		if (conn->next)
+			conn->next->prev = conn;
+		conns->first = conn;
+	}
+	pthread_mutex_unlock(&conns->lock);
+	errno = EUSERS;
+	return ok ? 0 : -1;
+}
+
+static void
+leave(struct conns *conns, struct conn *conn)
+{
+	pthread_mutex_lock(&conns->lock);
+	if (conn->next)
+		conn->next->prev = conn->prev;
+	if (conn->prev)
+		conn->prev->next = conn->next;
+	else
+		conns->first = conn->next;
+	conns->count--;
+	pthread_cond_broadcast(&conns->fewer);
+	pthread_mutex_unlock(&conns->lock);
+}
+
+struct conn *
+conns_add(struct conns *conns, int *fd, const struct addr *client, const void *via)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	conn->conns = conns;
+	conn->client = *client;
+	conn->via = via;
+	conn->start_ms = io_now_ms();
+	if (relay_init(&conn->relay, *fd) == -1) {
+		free(conn);
+		return NULL;
+	}
+	if (enter(conns, conn) == -1) {
+		relay_destroy(&conn->relay);
+		free(conn);
+		errno = EUSERS;
+		return NULL;
+	}
+	*fd = -1;
+	return conn;
+}
+
+static void
+run_half(void *arg, int half)
+{
+	relay_direction(arg, half == 0 ? CLIENT : TARGET);
+}
+
+void
+conn_carry(struct conn *conn, struct crew *crew)
+{
+	crew_split(crew, run_half, &conn->relay);
+}
+
+void
+conn_end(struct conn *conn)
+{
+	relay_close(&conn->relay);
+	leave(conn->conns, conn);
+	relay_destroy(&conn->relay);
+	free(conn);
+}
+
+size_t
+conns_count(struct conns *conns)
+{
+	size_t n;
+
+	pthread_mutex_lock(&conns->lock);
+	n = conns->count;
+	pthread_mutex_unlock(&conns->lock);
+	return n;
+}
+
+size_t
+conns_cut(struct conns *conns, enum end why)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&conns->lock);
+	for (struct conn *conn = conns->first; conn; conn = conn->next, n++)
+		relay_cut(&conn->relay, why);
+	pthread_mutex_unlock(&conns->lock);
+	return n;
+}
+
+int
+conns_wait(struct conns *conns, int64_t until_ms)
+{
+	bool none;
+
+	pthread_mutex_lock(&conns->lock);
+	while (conns->count > 0 && io_left_ms(until_ms) != 0)
+		cond_wait(&conns->fewer, &conns->lock, until_ms);
+	none = conns->count == 0;
+	pthread_mutex_unlock(&conns->lock);
+	return none ? 0 : -1;
+}

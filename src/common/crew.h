@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * crew: pairs of threads that serve one tunnel at a time. Both threads of a crew run
+ * before it gets work; an idle crew parks and is taken again, last in, first out.
+ */
+#ifndef CREW_H
+#define CREW_H
+
+#include <stddef.h>
+
+struct crew;  /* one pair of threads */
+struct crews; /* all of them */
+
+/* The work of a crew: runs on its first thread. */
+typedef void crew_job(struct crew *crew, void *arg);
+
+/* One half of a tunnel: half 0 on the first thread, 1 on the second. */
+typedef void crew_half(void *arg, int half);
+
+/* At most parked_max idle crews are kept. Returns NULL with errno when out of memory. */
+struct crews *crews_new(int parked_max);
+
+/*
+ * Gives the job to a parked crew, or to a new one. Does not wait for it. Returns 0, or -1
+ * with errno (EAGAIN: no more threads; ENOMEM), and then nothing runs and nothing is
+ * left.
+ */
+int crews_run(struct crews *crews, crew_job *job, void *arg);
+
+/* From a job: runs half(arg, 0) here and half(arg, 1) on the second thread; waits for
+ * both. */
+void crew_split(struct crew *crew, crew_half *half, void *arg);
+
+/* How many threads there are, parked or at work. */
+size_t crews_threads(struct crews *crews);
+
+/*
+ * Ends the parked crews, and the others when their job returns; waits for all at most
+ * wait_ms. Frees crews and returns 0; or -1 if some still work, and crews stays valid.
+ */
+int crews_stop(struct crews *crews, int wait_ms);
+
+#endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * TCP sockets: listening, look-ups, dialling over all addresses of a name (RFC 8305), and
+ * the ways to end a connection. Runs on the thread of the tunnel concerned, which it
+ * blocks; keeps no state. Does not log.
+ */
+#include "config.h"
+#include "net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "compat.h"
+
+/* RFC 8305 section 5: the Connection Attempt Delay. */
+#define ATTEMPT_DELAY_MS 250
+
+/* Keepalive: a peer that is gone is noticed after 120 + 4 * 30 seconds of silence. */
+#define KEEP_IDLE_S	120
+#define KEEP_INTERVAL_S 30
+#define KEEP_COUNT	4
+
+#define DRAIN_BYTES (64 * 1024) /* net_finish discards at most so much */
+
+static void
+set_int(int fd, int level, int option, int value)
+{
+	/* None of the options set here is worth a connection. */
+	(void)setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+/* What both legs of a tunnel have; accepted sockets inherit it from the listening one. */
+static void
+set_options(int fd)
+{
+	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT);
+}
+
+static void
+set_blocking(int fd, int on)
+{
+	int nonblocking = !on;
+
+	(void)ioctl(fd, FIONBIO, &nonblocking);
+}
+
+int
+net_listen(const struct addr *addr)
+{
+	int fd = compat_socket(addr_family(addr), SOCK_STREAM);
+
+	if (fd == -1)
+		return -1;
+	set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (addr_family(addr) == AF_INET6)
+		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	set_options(fd);
+	/* accept must not block when a client went away after poll saw it. */
+	set_blocking(fd, 0);
+	if (bind(fd, &addr->u.sa, addr->len) == -1 || listen(fd, SOMAXCONN) == -1)
+		io_close(&fd);
+	return fd;
+}
+
+int
+net_local(int fd, struct addr *addr)
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_storage ss;
+	} u;
+	socklen_t len = sizeof(u);
+
+	if (getsockname(fd, &u.sa, &len) == -1)
+		return -1;
+	if (!addr_from_sockaddr(addr, &u.sa)) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return 0;
+}
+
+/* The errno that stands for an error of getaddrinfo. */
+static int
+lookup_errno(int error)
+{
+	switch (error) {
+	case EAI_AGAIN:
+		/* glibc leaves the socket's errno: the server did not answer at all. */
+		return errno == ETIMEDOUT ? ETIMEDOUT : EAGAIN;
+	case EAI_MEMORY:
+		return ENOMEM;
+	case EAI_SYSTEM:
+		return errno;
+	case EAI_FAIL:
+		return EAGAIN;
+	default:
+		return ENOENT;
+	}
+}
+
+/* The next address of that family (or of the other, with other) from ai on, or NULL. */
+static const struct addrinfo *
+next_of(const struct addrinfo *ai, int family, bool other)
+{
+	while (ai && (ai->ai_family == family) == other)
+		ai = ai->ai_next;
+	return ai;
+}
+
+/* RFC 8305 section 4: the families take turns; the resolver's first one begins. */
+static int
+interleave(struct addr *list, int size, const struct addrinfo *all)
+{
+	const struct addrinfo *next[2];
+	int n = 0;
+
+	next[0] = all;
+	next[1] = next_of(all, all->ai_family, true);
+	for (int turn = 0; n < size && (next[0] || next[1]); turn ^= 1) {
+		const struct addrinfo *ai = next[turn];
+
+		if (!ai)
+			continue;
+		if (addr_from_sockaddr(&list[n], ai->ai_addr))
+			n++;
+		next[turn] = next_of(ai->ai_next, all->ai_family, turn == 1);
+	}
+	return n;
+}
+
+int
+net_resolve(const struct hostport *hp, struct addr *list, int size)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL;
+	char port[8];
+	int error, n;
+
+	if (addr_from_text(&list[0], hp->host, hp->port))
+		return 1;
+	snprintf(port, sizeof(port), "%u", hp->port);
+	errno = 0;
+	error = getaddrinfo(hp->host, port, &hints, &all);
+	if (error != 0) {
+		errno = lookup_errno(error);
+		return -1;
+	}
+	n = interleave(list, size, all);
+	freeaddrinfo(all);
+	if (n == 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	return n;
+}
+
+const char *
+net_error_text(int error)
+{
+	if (error == ENOENT)
+		return "name not found";
+	if (error == EAGAIN)
+		return "the name server failed";
+	return strerror(error);
+}
+
+/* The attempts of one dial: p[0] watches the client, p[1 + i] is the i-th address. */
+struct dial {
+	const struct addr *list;
+	int n;
+	int started;
+	int error; /* of the last address that failed */
+	int64_t next_ms;
+	struct pollfd p[1 + NET_ADDRS];
+};
+
+/* Begins the next attempt. Its failure is noted; the caller goes on to another one. */
+static void
+start_attempt(struct dial *d)
+{
+	const struct addr *to = &d->list[d->started];
+	struct pollfd *p = &d->p[1 + d->started];
+
+	d->started++;
+	d->next_ms = io_now_ms() + ATTEMPT_DELAY_MS;
+	p->events = POLLOUT;
+	p->fd = compat_socket(addr_family(to), SOCK_STREAM);
+	if (p->fd == -1) {
+		d->error = errno;
+		d->next_ms = 0;
+		return;
+	}
+	set_blocking(p->fd, 0);
+	if (connect(p->fd, &to->u.sa, to->len) == -1 && errno != EINPROGRESS) {
+		d->error = errno;
+		d->next_ms = 0;
+		io_close(&p->fd);
+	}
+}
+
+/* The result of a finished attempt: 0, or the errno. */
+static int
+attempt_error(int fd, const struct addr *to)
+{
+	struct addr local;
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return errno;
+	/* A port of the ephemeral range may have been connected to itself. */
+	if (error == 0 && net_local(fd, &local) == 0 && addr_equal(&local, to))
+		return ECONNREFUSED;
+	return error;
+}
+
+/* Looks at the attempts poll has marked. Returns the index of one that connected, or -1.
+ */
+static int
+check_attempts(struct dial *d)
+{
+	for (int i = 0; i < d->started; i++) {
+		struct pollfd *p = &d->p[1 + i];
+		int error;
+
+		if (p->fd == -1 || p->revents == 0)
+			continue;
+		error = attempt_error(p->fd, &d->list[i]);
+		if (error == 0)
+			return i;
+		d->error = error;
+		d->next_ms = 0;
+		io_close(&p->fd);
+	}
+	return -1;
+}
+
+static bool
+attempts_under_way(const struct dial *d)
+{
+	for (int i = 0; i < d->started; i++)
+		if (d->p[1 + i].fd != -1)
+			return true;
+	return false;
+}
+
+/* Waits for the next thing to happen. Returns 0, or -1 with errno when it is all over. */
+static int
+wait_attempts(struct dial *d, const struct io_limit *limit)
+{
+	int64_t until = limit->until_ms;
+	int n;
+
+	if (d->started < d->n && d->next_ms < until)
+		until = d->next_ms;
+	n = poll(d->p, (nfds_t)(1 + d->started), io_left_ms(until));
+	if (n == -1)
+		return errno == EINTR ? 0 : -1;
+	if (n > 0 && d->p[0].revents) {
+		errno = ECANCELED;
+		return -1;
+	}
+	if (n == 0 && io_left_ms(limit->until_ms) == 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	return 0;
+}
+
+/* Races the attempts. Returns the index of the winner, or -1 with errno. */
+static int
+race(struct dial *d, const struct io_limit *limit)
+{
+	int winner;
+
+	for (;;) {
+		while (d->started < d->n && io_now_ms() >= d->next_ms)
+			start_attempt(d);
+		if (!attempts_under_way(d) && d->started == d->n) {
+			errno = d->error;
+			return -1;
+		}
+		if (wait_attempts(d, limit) == -1)
+			return -1;
+		winner = check_attempts(d);
+		if (winner != -1)
+			return winner;
+	}
+}
+
+int
+net_dial(const struct addr *list, int n, const struct io_limit *limit, struct addr *used)
+{
+	struct dial d = { .list = list, .n = n > NET_ADDRS ? NET_ADDRS : n };
+	int winner, fd = -1;
+
+	for (int i = 0; i <= NET_ADDRS; i++)
+		d.p[i].fd = -1;
+	d.p[0].fd = limit->watch;
+	winner = race(&d, limit);
+	if (winner != -1) {
+		fd = d.p[1 + winner].fd;
+		d.p[1 + winner].fd = -1;
+		*used = list[winner];
+		set_blocking(fd, 1);
+		set_options(fd);
+	}
+	for (int i = 1; i <= d.started; i++)
+		io_close(&d.p[i].fd);
+	return fd;
+}
+
+void
+net_reset_on_close(int fd)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+void
+net_finish(int fd, int wait_ms)
+{
+	struct io_limit limit = { io_now_ms() + wait_ms, -1 };
+	char discard[2048];
+	ssize_t n = 1;
+
+	if (shutdown(fd, SHUT_WR) == -1)
+		return;
+	for (size_t sum = 0; sum < DRAIN_BYTES && n > 0; sum += (size_t)n)
+		n = io_read(fd, discard, sizeof(discard), &limit);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* net: TCP sockets: listen, resolve, dial, and how to end a connection. Does not log. */
+#ifndef NET_H
+#define NET_H
+
+#include <stddef.h>
+#include "addr.h"
+#include "io.h"
+
+/*
+ * A listening socket on addr. Connections accepted from it have TCP_NODELAY, keepalive
+ * and in-line urgent data. Returns the fd, or -1 with errno.
+ */
+int net_listen(const struct addr *addr);
+
+/* The address fd is bound to. Returns 0, or -1 with errno. */
+int net_local(int fd, struct addr *addr);
+
+#define NET_ADDRS 32 /* addresses of one name that are tried at most */
+
+/*
+ * All addresses of a name, IPv6 and IPv4 interleaved (RFC 8305 section 4), at most size.
+ * Numeric text needs no look-up. May block for as long as the system's resolver does,
+ * whatever the caller's deadline. Returns how many, or -1 with errno: ENOENT for a name
+ * that does not exist or has no address, ETIMEDOUT, EAGAIN (the server failed), ENOMEM.
+ */
+int net_resolve(const struct hostport *hp, struct addr *list, int size);
+
+/* Words for an errno of net_resolve or net_dial. */
+const char *net_error_text(int error);
+
+/*
+ * Connects to the first address of the list that answers: each next one is tried 250 ms
+ * after the one before, or as soon as it has failed (RFC 8305 section 5). Blocks until
+ * the limit. Returns a blocking socket with the options of net_listen, and the address
+ * it is connected to in *used; or -1 with errno, that of the last address that failed.
+ * A socket that got connected to itself counts as refused.
+ */
+int net_dial(
+	const struct addr *list, int n, const struct io_limit *limit, struct addr *used);
+
+/* Lets the next close of fd send RST instead of FIN, and drop what is unsent. */
+void net_reset_on_close(int fd);
+
+/*
+ * Before a close, so that the peer gets what was written last even if it is still
+ * sending (the kernel would reset, and the peer lose it): sends FIN, then discards a
+ * bounded amount of what comes, for at most wait_ms.
+ */
+void net_finish(int fd, int wait_ms);
+
+#endif

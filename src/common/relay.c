@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The two directions of a tunnel. relay_direction runs on the two threads of a crew, one
+ * per side; the one whose direction is over first watches the limits until the other's
+ * is too. An error of a socket is seen by whichever thread uses it first, and the kernel
+ * tells it only once: hence the flags. Does not log; blocks in poll(2) and carry_piece.
+ */
+#include "config.h"
+#include "relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "carry.h"
+#include "compat.h"
+#include "cond.h"
+#include "io.h"
+#include "net.h"
+
+/* How often a thread that is blocked in a write looks whether it is to end. */
+#define WRITE_TICK_MS 500
+
+/* How long a direction keeps its pipe or buffer when no more data comes. */
+#define HOLD_MS 10
+
+/* After a reset: how long a peer may take nothing of what is still on its way to it. */
+#define SETTLE_MS 10000
+
+int
+relay_init(struct relay *r, int client_fd)
+{
+	*r = (struct relay){ .fd = { client_fd, -1 } };
+	errno = pthread_mutex_init(&r->lock, NULL);
+	if (errno != 0)
+		return -1;
+	if (cond_init(&r->one_over) == -1) {
+		pthread_mutex_destroy(&r->lock);
+		return -1;
+	}
+	return 0;
+}
+
+void
+relay_attach(struct relay *r, int target_fd, int64_t idle_ms, int64_t half_closed_ms)
+{
+	struct timeval tick = { WRITE_TICK_MS / 1000, WRITE_TICK_MS % 1000 * 1000 };
+
+	(void)setsockopt(r->fd[CLIENT], SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick));
+	(void)setsockopt(target_fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick));
+	r->idle_ms = idle_ms;
+	r->half_closed_ms = half_closed_ms;
+	atomic_store(&r->last_ms, io_now_ms());
+	pthread_mutex_lock(&r->lock);
+	r->fd[TARGET] = target_fd;
+	if (atomic_load(&r->stopped))
+		shutdown(target_fd, SHUT_RD);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static bool
+is_eof(int end)
+{
+	return end == END_CLIENT_EOF || end == END_TARGET_EOF;
+}
+
+void
+relay_note(struct relay *r, enum end end)
+{
+	int was = END_NONE;
+
+	while (!atomic_compare_exchange_weak(&r->end, &was, (int)end))
+		if (was != END_NONE && (!is_eof(was) || is_eof((int)end)))
+			return;
+}
+
+enum end
+relay_end(const struct relay *r)
+{
+	return (enum end)atomic_load(&r->end);
+}
+
+/*
+ * Both directions are to end. SHUT_RD wakes a reader without telling the peer anything;
+ * a writer sees the flag within WRITE_TICK_MS. Before there is a target the owner may be
+ * dialling, and only a full shutdown ends that.
+ */
+static void
+stop(struct relay *r)
+{
+	pthread_mutex_lock(&r->lock);
+	atomic_store(&r->stopped, true);
+	if (r->fd[TARGET] != -1)
+		shutdown(r->fd[TARGET], SHUT_RD);
+	if (r->fd[CLIENT] != -1)
+		shutdown(r->fd[CLIENT], r->fd[TARGET] == -1 ? SHUT_RDWR : SHUT_RD);
+	pthread_cond_broadcast(&r->one_over);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
+relay_reset(struct relay *r, enum end end)
+{
+	relay_note(r, end);
+	atomic_store(&r->reset, true);
+}
+
+void
+relay_cut(struct relay *r, enum end end)
+{
+	relay_reset(r, end);
+	stop(r);
+}
+
+/* A side's connection is broken. */
+static void
+broken(struct relay *r, enum side side)
+{
+	relay_reset(r, side == CLIENT ? END_CLIENT_RESET : END_TARGET_RESET);
+}
+
+static bool
+half_closed(const struct relay *r)
+{
+	return atomic_load(&r->fin_sent[CLIENT]) || atomic_load(&r->fin_sent[TARGET]);
+}
+
+/* When the tunnel will have been quiet for too long, as things are. */
+static int64_t
+quiet_until(const struct relay *r)
+{
+	int64_t limit = half_closed(r) ? r->half_closed_ms : r->idle_ms;
+
+	return limit == 0 ? IO_FOREVER : atomic_load(&r->last_ms) + limit;
+}
+
+/* Whether the direction is to end; ends the whole tunnel when it was quiet for too long.
+ */
+static bool
+is_over(struct relay *r)
+{
+	if (atomic_load(&r->stopped))
+		return true;
+	if (io_left_ms(quiet_until(r)) != 0)
+		return false;
+	relay_cut(r, half_closed(r) ? END_HALF_CLOSED : END_IDLE);
+	return true;
+}
+
+/* Blocks until src has something. Returns poll's revents, or 0 when it is over. */
+static short
+wait_data(struct relay *r, int src, struct carrier *c)
+{
+	struct pollfd p = { src, POLLIN, 0 };
+	int wait_ms = c->held ? HOLD_MS : 0;
+
+	while (!atomic_load(&r->stopped)) {
+		if (!c->held)
+			wait_ms = io_left_ms(quiet_until(r));
+		if (poll(&p, 1, wait_ms) > 0)
+			return p.revents;
+		if (c->held)
+			carry_release(c);
+		else if (is_over(r))
+			break;
+	}
+	return 0;
+}
+
+void
+relay_count(struct relay *r, enum side from, size_t n)
+{
+	atomic_fetch_add_explicit(&r->bytes[from], n, memory_order_relaxed);
+	atomic_store_explicit(&r->last_ms, io_now_ms(), memory_order_relaxed);
+}
+
+static void
+delivered_up(void *arg, size_t n)
+{
+	relay_count(arg, CLIENT, n);
+}
+
+static void
+delivered_down(void *arg, size_t n)
+{
+	relay_count(arg, TARGET, n);
+}
+
+static bool
+give_up(void *arg)
+{
+	return is_over(arg);
+}
+
+/*
+ * The end of what a side sends. It was no clean one if the connection is gone as a whole
+ * though we have not sent FIN there: the other thread, writing, has got the error then.
+ */
+static void
+end_of_file(struct relay *r, enum side from, short revents)
+{
+	enum side to = !from;
+
+	if (atomic_load(&r->stopped))
+		return;
+	if ((revents & (POLLERR | POLLHUP)) && !atomic_load(&r->fin_sent[from])) {
+		broken(r, from);
+		stop(r);
+		return;
+	}
+	relay_note(r, from == CLIENT ? END_CLIENT_EOF : END_TARGET_EOF);
+	atomic_store(&r->last_ms, io_now_ms());
+	atomic_store(&r->fin_sent[to], true);
+	shutdown(r->fd[to], SHUT_WR);
+	if (r->half_closed_ms == 0)
+		stop(r);
+}
+
+/*
+ * One of the sockets failed. When it was the one written to, what it has received may
+ * still be read by the other direction, which then comes to the end by itself.
+ */
+static void
+failure(struct relay *r, enum side from, bool reading)
+{
+	if (errno == ECANCELED)
+		return;
+	broken(r, reading ? from : !from);
+	if (reading)
+		stop(r);
+}
+
+/* Carries data from one side until its direction is over. */
+static void
+pump(struct relay *r, enum side from)
+{
+	struct carrier c = CARRIER_NONE;
+	const struct carry carry = { r->fd[from], r->fd[!from],
+		from == CLIENT ? delivered_up : delivered_down, give_up, r };
+	short revents;
+
+	while ((revents = wait_data(r, carry.src, &c)) != 0) {
+		int failed = -1;
+		ssize_t n = carry_piece(&c, &carry, &failed);
+
+		if (n > 0 || (n == -1 && failed == carry.src && errno == EAGAIN))
+			continue;
+		if (n == 0)
+			end_of_file(r, from, revents);
+		else
+			failure(r, from, failed == carry.src);
+		break;
+	}
+	carry_release(&c);
+}
+
+/* Tells the other thread that this direction is over, and waits for it, on the watch. */
+static void
+await_other(struct relay *r, enum side from)
+{
+	pthread_mutex_lock(&r->lock);
+	r->over[from] = true;
+	pthread_cond_broadcast(&r->one_over);
+	while (!r->over[!from]) {
+		int64_t until = atomic_load(&r->stopped) ? IO_FOREVER : quiet_until(r);
+
+		cond_wait(&r->one_over, &r->lock, until);
+		pthread_mutex_unlock(&r->lock);
+		(void)is_over(r);
+		pthread_mutex_lock(&r->lock);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
+relay_direction(struct relay *r, enum side from)
+{
+	pump(r, from);
+	await_other(r, from);
+}
+
+/*
+ * Waits while the peer still takes what was sent to it, unless the tunnel was cut or its
+ * connection is gone too. No call tells when all has arrived, hence the naps.
+ */
+static void
+settle(const struct relay *r, int fd)
+{
+	int64_t until = io_now_ms() + SETTLE_MS;
+	struct pollfd gone = { fd, 0, 0 };
+	int nap_ms = 1, before = 0, unsent;
+
+	while ((unsent = compat_unsent(fd)) > 0 && io_now_ms() < until) {
+		enum end end = relay_end(r);
+
+		if (end != END_CLIENT_RESET && end != END_TARGET_RESET)
+			break;
+		if (poll(&gone, 1, nap_ms) > 0)
+			break;
+		if (unsent != before)
+			until = io_now_ms() + SETTLE_MS;
+		before = unsent;
+		if (nap_ms < 64)
+			nap_ms *= 2;
+	}
+}
+
+void
+relay_close(struct relay *r)
+{
+	for (enum side side = CLIENT; side <= TARGET; side++) {
+		int fd = r->fd[side];
+
+		if (fd != -1 && atomic_load(&r->reset)) {
+			settle(r, fd);
+			net_reset_on_close(fd);
+		}
+		pthread_mutex_lock(&r->lock);
+		r->fd[side] = -1;
+		pthread_mutex_unlock(&r->lock);
+		io_close(&fd);
+	}
+}
+
+void
+relay_destroy(struct relay *r)
+{
+	pthread_cond_destroy(&r->one_over);
+	pthread_mutex_destroy(&r->lock);
+}

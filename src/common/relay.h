@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relay: a tunnel's two sockets and its two directions. One thread runs each direction;
+ * half-closes and resets are passed on, bytes counted, idle limits watched.
+ *
+ * The sockets belong to the relay from relay_init and relay_attach to relay_close. The
+ * owner calls these, and relay_close only when both directions are over. Until
+ * relay_destroy any thread may relay_cut.
+ */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "ends.h"
+
+/* The two sides of a tunnel; also the direction that takes bytes from that side. */
+enum side { CLIENT, TARGET };
+
+struct relay {
+	int fd[2];		/* by side; -1: none. Changed under lock */
+	int64_t idle_ms;	/* no traffic either way for so long ends it; 0: never */
+	int64_t half_closed_ms; /* the same once a side has ended; 0: it ends at once */
+	_Atomic uint64_t bytes[2]; /* taken from that side and delivered to the other */
+	_Atomic int64_t last_ms;   /* when bytes were last delivered */
+	_Atomic int end;	   /* enum end: why it ended */
+	atomic_bool stopped;	   /* both directions are to end now */
+	atomic_bool reset;	   /* not a clean end: the peers get RST */
+	atomic_bool fin_sent[2];   /* that side has been sent FIN */
+	bool over[2];		   /* that direction is over; under lock */
+	pthread_mutex_t lock;	   /* a leaf: nothing else is locked under it */
+	pthread_cond_t one_over;   /* over[] has changed */
+};
+
+/* Takes the client's socket; there is no target yet. Returns 0, or -1 with errno. */
+int relay_init(struct relay *r, int client_fd);
+
+/* Takes the target's socket, with the limits; before the directions run. */
+void relay_attach(
+	struct relay *r, int target_fd, int64_t idle_ms, int64_t half_closed_ms);
+
+/*
+ * Runs the direction from that side on the caller's thread; two threads must call it, one
+ * per side. Returns when both directions are over.
+ */
+void relay_direction(struct relay *r, enum side from);
+
+/* Counts n bytes taken from that side and delivered to the other. */
+void relay_count(struct relay *r, enum side from, size_t n);
+
+/* Notes why the tunnel ended: the first reason stays, but any other outdoes an EOF. */
+void relay_note(struct relay *r, enum end end);
+
+/* Why it ended so far. */
+enum end relay_end(const struct relay *r);
+
+/*
+ * Ends it for the given reason, whatever it is doing: its threads are woken by
+ * shutdown(2), its peers get RST. Also before relay_attach.
+ */
+void relay_cut(struct relay *r, enum end end);
+
+/* The owner, when no direction runs: it ended for this reason, and its peers get RST. */
+void relay_reset(struct relay *r, enum end end);
+
+/*
+ * The owner, when no direction runs: closes the sockets. After an unclean end with RST,
+ * but not before what was accepted has been delivered, as long as the peer takes it.
+ */
+void relay_close(struct relay *r);
+
+/* After relay_close, when nobody can call relay_cut any more. */
+void relay_destroy(struct relay *r);
+
+#endif

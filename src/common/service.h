@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * service: the life of a daemon from its command line to its exit, the same for both:
+ * options, configuration, detach, log, pidfile, bind, privileges, ready, serve, drain.
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "conf.h"
+#include "options.h"
+#include "places.h"
+#include "server.h"
+#include "settings.h"
+
+/* What makes a daemon this daemon. config is its own struct, defaults filled in. */
+struct service {
+	const char *name;	     /* of the program, in the log and in messages */
+	const char *default_config;  /* read when there is no -c, if it is there */
+	const char *default_pidfile; /* unless configured, or in the foreground */
+	const struct option_row *options;
+	options_own *option; /* takes one of its own options into config */
+	server_serve *serve; /* serves one client; its arg is config */
+
+	/* Reads the file (NULL: there is none) and checks the whole. As conf_read. */
+	struct conf *(*configure)(void *config, const char *path);
+	struct settings *(*settings)(void *config);
+	const struct places *(*places)(void *config);
+	/* Words for the log, as " for route web", or "". */
+	const char *(*via_text)(const void *via, char *buf, size_t size);
+};
+
+/* Runs it. Returns the exit status. */
+int service_run(const struct service *service, void *config, int argc, char **argv);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The defaults and the tables of the settings that both daemons have. No I/O; whoever
+ * reads or reloads a configuration calls this, for a struct that no other thread sees
+ * yet.
+ */
+#include "config.h"
+#include "settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+void
+settings_init(struct settings *s)
+{
+	*s = (struct settings){
+		.facility = LOG_DAEMON,
+		.level = LOG_L_INFO,
+		.handshake_ms = 10 * 1000,
+		.connect_ms = 15 * 1000,
+		.idle_ms = 86400 * 1000,
+		.half_closed_ms = 300 * 1000,
+		.drain_ms = 30 * 1000,
+	};
+}
+
+void
+settings_free(struct settings *s)
+{
+	free(s->user);
+	free(s->group);
+	free(s->chroot);
+	free(s->pidfile);
+	s->user = s->group = s->chroot = s->pidfile = NULL;
+}
+
+/* One of some words, as its number. */
+static void
+read_word(struct conf *conf, config_setting_t *setting, int (*number)(const char *word),
+	const char *words, int *into)
+{
+	int n;
+
+	if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
+		conf_error_type(conf, setting, "a string");
+		return;
+	}
+	n = number(config_setting_get_string(setting));
+	if (n == -1)
+		conf_error(conf, setting, "'%s': none of %s", conf_name(setting), words);
+	else
+		*into = n;
+}
+
+static void
+read_facility(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
+	void *into)
+{
+	(void)key;
+	read_word(conf, setting, log_facility,
+		"auth, cron, daemon, lpr, mail, news, user, uucp, local0 to local7",
+		into);
+}
+
+static void
+read_level(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
+	void *into)
+{
+	(void)key;
+	read_word(conf, setting, log_level, "error, warning, notice, info, debug", into);
+}
+
+const struct conf_key settings_log_keys[] = {
+	{ "facility", read_facility, offsetof(struct settings, facility), 0, 0, NULL },
+	{ "level", read_level, offsetof(struct settings, level), 0, 0, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
+const struct conf_key settings_limit_keys[] = {
+	{ "tunnels", conf_read_int, offsetof(struct settings, max_tunnels), 0, 1000000,
+		NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};

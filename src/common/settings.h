@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/* settings: the part of the configuration that both daemons share (dcsd.conf(5)). */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "conf.h"
+#include "log.h"
+
+struct settings {
+	char *user, *group; /* NULL: stay who started it */
+	char *chroot;	    /* NULL: none */
+	char *pidfile;	    /* NULL: none configured */
+	int facility;	    /* of syslog(3) */
+	int level;	    /* enum log_level */
+	int64_t handshake_ms, connect_ms;
+	int64_t idle_ms;	/* 0: never */
+	int64_t half_closed_ms; /* 0: the first end of file ends the tunnel */
+	int64_t drain_ms;
+	int max_tunnels; /* 0: no limit but the machine's */
+};
+
+void settings_init(struct settings *s); /* the defaults */
+void settings_free(struct settings *s); /* the strings in it */
+
+enum { SETTINGS_FOREVER_S = 10 * 365 * 86400 }; /* the longest timeout that may be set */
+
+/*
+ * The rows for a table of keys whose struct has a struct settings named common. timeouts
+ * is given by each daemon, since not all know the same ones: SETTINGS_TIMEOUTS are those
+ * that both do.
+ */
+extern const struct conf_key settings_log_keys[], settings_limit_keys[];
+/* clang-format off */
+#define SETTINGS_KEYS(type, timeouts)                                                    \
+	{ "user", conf_read_string, offsetof(type, common.user), 0, 0, NULL },           \
+	{ "group", conf_read_string, offsetof(type, common.group), 0, 0, NULL },         \
+	{ "chroot", conf_read_path, offsetof(type, common.chroot), 0, 0, NULL },         \
+	{ "pidfile", conf_read_path, offsetof(type, common.pidfile), 0, 0, NULL },       \
+	{ "log", conf_read_group, offsetof(type, common), 0, 0, settings_log_keys },     \
+	{ "limits", conf_read_group, offsetof(type, common), 0, 0,                       \
+		settings_limit_keys },                                                   \
+	{ "timeouts", conf_read_group, 0, 0, 0, timeouts }
+#define SETTINGS_TIMEOUT(type, name, read, max)                                          \
+	{ #name, read, offsetof(type, common.name##_ms), 0, max, NULL }
+#define SETTINGS_TIMEOUTS(type)                                                          \
+	SETTINGS_TIMEOUT(type, handshake, conf_read_timeout, 3600),                      \
+	SETTINGS_TIMEOUT(type, connect, conf_read_timeout, 3600),                        \
+	SETTINGS_TIMEOUT(type, idle, conf_read_seconds, SETTINGS_FOREVER_S),             \
+	SETTINGS_TIMEOUT(type, half_closed, conf_read_seconds, SETTINGS_FOREVER_S),      \
+	SETTINGS_TIMEOUT(type, drain, conf_read_seconds, 86400)
+/* clang-format on */
+
+#endif

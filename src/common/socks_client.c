@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The client's half of a SOCKS5 handshake: a message out, a message in, twice. Runs on
+ * the thread of the tunnel, which it blocks up to the limit. Does not log.
+ */
+#include "config.h"
+#include "socks_client.h"
+
+#include <errno.h>
+
+#include "net.h"
+
+static int
+bad_server(struct socks_client *c, const char *why)
+{
+	c->error = why;
+	errno = EPROTO;
+	return -1;
+}
+
+/* Reads on after PARSE_MORE. Returns 0, or -1 with errno and error. */
+static int
+read_more(struct socks_client *c, const struct io_limit *limit)
+{
+	if (inbox_fill(&c->in, c->fd, limit) == 0)
+		return 0;
+	if (errno == EPIPE)
+		return bad_server(c, "closed the connection during the handshake");
+	c->error = errno == ETIMEDOUT ? "no answer in time" : net_error_text(errno);
+	return -1;
+}
+
+static int
+send_message(struct socks_client *c, const uint8_t *buf, size_t size,
+	const struct io_limit *limit)
+{
+	if (io_write(c->fd, buf, size, limit) == 0)
+		return 0;
+	c->error = net_error_text(errno);
+	return -1;
+}
+
+int
+socks_client_greet(struct socks_client *c, const struct io_limit *limit)
+{
+	const struct socks_greeting offer = { 1, { SOCKS_METHOD_NONE } };
+	uint8_t buf[SOCKS_MESSAGE], method;
+	size_t used;
+	enum parse parse;
+
+	if (send_message(c, buf, socks_build_greeting(buf, &offer), limit) == -1)
+		return -1;
+	while ((parse = socks_parse_method(&method, c->in.data, c->in.len, &used)) ==
+		PARSE_MORE)
+		if (read_more(c, limit) == -1)
+			return -1;
+	if (parse == PARSE_BAD)
+		return bad_server(c, "not a SOCKS5 server");
+	inbox_consume(&c->in, used);
+	if (method == SOCKS_METHOD_REFUSED)
+		return bad_server(c, "accepts no method that was offered");
+	if (method != SOCKS_METHOD_NONE)
+		return bad_server(c, "chose a method that was not offered");
+	return 0;
+}
+
+int
+socks_client_request(struct socks_client *c, const struct socks_request *request,
+	const struct io_limit *limit)
+{
+	uint8_t buf[SOCKS_MESSAGE];
+	size_t used;
+	enum parse parse;
+
+	if (send_message(c, buf, socks_build_request(buf, request), limit) == -1)
+		return -1;
+	while ((parse = socks_parse_reply(&c->reply, c->in.data, c->in.len, &used)) ==
+		PARSE_MORE)
+		if (read_more(c, limit) == -1)
+			return -1;
+	if (parse == PARSE_BAD)
+		return bad_server(c, "sent a malformed reply");
+	inbox_consume(&c->in, used);
+	c->replied = true;
+	if (c->reply.rep != SOCKS_REP_SUCCEEDED)
+		return bad_server(c, socks_rep_text(c->reply.rep));
+	return 0;
+}
