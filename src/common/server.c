@@ -302,7 +302,6 @@ server_quiesce(struct server *s)
 	}
 	for (size_t i = 0; i < s->n; i++)
 		io_close(&s->fds[i].fd);
-	s->n = 0;
 }
 
 int

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <poll.h>
@@ -176,6 +177,45 @@ START_TEST(data_right_before_a_reset_is_delivered)
 		reset(fd[from]);
 		expect_bytes(fd[to], BYTES("last words"));
 		expect_reset(fd[to]);
+		close(fd[to]);
+		tunnel_open(d, listener, fd);
+	}
+	tunnel_close(fd);
+	finish();
+}
+END_TEST
+
+/* Waits until the peer's system has all that was sent. False: not to be known here. */
+static bool
+taken(int from)
+{
+	int left = 1;
+
+	for (int tries = WAIT_MS / 10; left > 0 && tries > 0; tries--) {
+		if (ioctl(from, TIOCOUTQ, &left) < 0)
+			return false;
+		poll(NULL, 0, 10);
+	}
+	return left == 0;
+}
+
+START_TEST(slow_reader_gets_what_was_accepted_before_a_reset)
+{
+	const size_t len =
+		300000; /* more than the window of a reader that does not read */
+
+	begin("");
+	for (int from = CLIENT; from <= TARGET; from++) {
+		int to = from == CLIENT ? TARGET : CLIENT;
+
+		flow_wait(send_pattern(fd[from], len, THEN_NOTHING));
+		if (taken(fd[from])) {
+			reset(fd[from]);
+			poll(NULL, 0, 100); /* that is how slow it is */
+			flow_wait(recv_pattern(fd[to], len, THEN_NOTHING));
+			expect_reset(fd[to]);
+		} else
+			close(fd[from]);
 		close(fd[to]);
 		tunnel_open(d, listener, fd);
 	}
@@ -356,6 +396,7 @@ main(void)
 	tcase_add_test(tc, reset_of_the_client_reaches_the_target);
 	tcase_add_test(tc, reset_of_the_target_reaches_the_client);
 	tcase_add_test(tc, data_right_before_a_reset_is_delivered);
+	tcase_add_test(tc, slow_reader_gets_what_was_accepted_before_a_reset);
 	tcase_add_test(tc, reset_behind_a_half_close_is_still_a_reset);
 	tcase_add_test(tc, reset_of_a_client_that_does_not_read_reaches_the_target_soon);
 	tcase_add_test(tc, urgent_byte_arrives_in_line);
