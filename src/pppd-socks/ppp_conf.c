@@ -12,7 +12,7 @@
 #define DEFAULT_UPSTREAM "127.0.0.1:1081"
 
 const struct option_row ppp_options[] = {
-	{ 'L', "route", "[ADDR:]PORT:HOST:HOSTPORT",
+	{ 'L', NULL, "[ADDR:]PORT:HOST:HOSTPORT",
 		"a route, as for ssh -L; repeatable, adds to `routes'" },
 	{ 's', "server", "HOST:PORT", "the upstream; replaces `upstreams'" },
 	{ 0, NULL, NULL, NULL },

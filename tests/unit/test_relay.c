@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -365,6 +366,46 @@ START_TEST(an_urgent_byte_arrives_in_line)
 }
 END_TEST
 
+static int
+count_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+/* One tunnel with data both ways, ended by a reset while more is on its way. */
+static void
+run_one_broken(void)
+{
+	static char buf[MIB];
+
+	start(0, 60000);
+	send_text(CLIENT, "up");
+	expect_text(TARGET, "up");
+	send_text(TARGET, "down");
+	expect_text(CLIENT, "down");
+	(void)send(peer[TARGET], buf, sizeof(buf), MSG_DONTWAIT);
+	tcp_reset(peer[CLIENT]);
+	finish(END_CLIENT_RESET);
+	io_close(&peer[TARGET]);
+}
+
+START_TEST(broken_tunnels_leave_no_fd_behind)
+{
+	int before;
+
+	for (int i = 0; i < 10; i++)
+		run_one_broken();
+	before = count_fds();
+	for (int i = 0; i < 200; i++)
+		run_one_broken();
+	ck_assert_int_le(count_fds(), before + 4); /* two pipes, if fewer were pooled */
+}
+END_TEST
+
 START_TEST(the_first_reason_stays_but_outdoes_an_eof)
 {
 	int client[2];
@@ -404,6 +445,7 @@ main(void)
 	tcase_add_loop_test(tc, a_cut_ends_a_tunnel_in_any_state, 0, 3);
 	tcase_add_test(tc, a_cut_before_there_is_a_target_holds);
 	tcase_add_test(tc, an_urgent_byte_arrives_in_line);
+	tcase_add_test(tc, broken_tunnels_leave_no_fd_behind);
 	tcase_add_test(tc, the_first_reason_stays_but_outdoes_an_eof);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
