@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -179,13 +180,16 @@ serve_conn(struct crew *crew, void *arg)
 
 /* Tells of something that may happen with every client, once a minute. */
 static void
-tell(struct log_rate *rate, const char *what, int error)
+tell(struct log_rate *rate, const char *what, const char *why)
 {
 	unsigned held;
+	char times[48] = "";
 
-	if (log_due(rate, TELL_MS, &held))
-		log_msg(LOG_L_WARNING, "%s: %s (%u more times since last told)", what,
-			strerror(error), held);
+	if (!log_due(rate, TELL_MS, &held))
+		return;
+	if (held > 0)
+		snprintf(times, sizeof(times), " (and %u times since last told)", held);
+	log_msg(LOG_L_WARNING, "%s: %s%s", what, why, times);
 }
 
 /* A client that cannot be served gets RST: it is not to believe in an empty answer. */
@@ -202,16 +206,15 @@ take_client(struct server *s, int *fd, const struct addr *client, const void *vi
 	struct conn *conn = conns_add(s->conns, fd, client, via);
 
 	if (!conn) {
-		tell(&s->limit_rate,
-			errno == EUSERS ? "client turned away at limits.tunnels"
-					: "client turned away",
-			errno);
+		tell(&s->limit_rate, "client turned away",
+			errno == EUSERS ? "limits.tunnels is reached" : strerror(errno));
 		turn_away(fd);
 		return;
 	}
 	conn->server = s;
 	if (crews_run(s->crews, serve_conn, conn) == -1) {
-		tell(&s->crew_rate, "client turned away, no thread for it", errno);
+		tell(&s->crew_rate, "client turned away, no thread for it",
+			strerror(errno));
 		relay_reset(&conn->relay, END_NONE);
 		conn_end(conn);
 	}
@@ -251,7 +254,7 @@ accept_clients(struct server *s, size_t i)
 		if (fd == -1 && clients_fault(errno))
 			continue;
 		if (fd == -1) {
-			tell(&s->accept_rate, "accept", errno);
+			tell(&s->accept_rate, "accept", strerror(errno));
 			return false;
 		}
 		if (addr_from_sockaddr(&client, &u.sa))

@@ -32,14 +32,26 @@ patience_s=30
 work=$(mktemp -d "${TMPDIR:-/tmp}/script-test.XXXXXX") || exit 1
 chmod 755 "$work" # a daemon that is nobody looks in here
 HOME=$work
-export HOME
+SCRIPT_TEST=$work # marks what is started from here
+export HOME SCRIPT_TEST
 own_pids=
+
+# Daemons that should not have started, and so were never owned: they have our mark in
+# their environment, or the name of our folder among their arguments.
+stray() {
+  for each in /proc/[0-9]*; do
+    [ "${each#/proc/}" -ne $$ ] || continue
+    if grep -qsF "$work" "$each/environ" "$each/cmdline"; then
+      printf '%s\n' "${each#/proc/}"
+    fi
+  done
+}
 
 cleanup() {
   status=$?
   trap - EXIT
   trap '' HUP INT TERM
-  for each in $own_pids; do
+  for each in $own_pids $(stray); do
     kill -9 "$each" 2>/dev/null
   done
   wait 2>/dev/null
@@ -227,8 +239,9 @@ hold() {
     my @all;
     $bytes =~ s/\\([0-7]+)/chr(oct($1))/ge;
     for (1 .. $n) {
-      my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $port) or die;
-      syswrite($s, $bytes);
+      my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $port);
+      $s || $!{ECONNRESET} or die; # a reset may come before connect(2) returns
+      syswrite($s, $bytes) if $s;
       push @all, $s;
     }
     $| = 1;

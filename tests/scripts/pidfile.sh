@@ -70,7 +70,7 @@ ok "a stale pidfile is taken over, and who is named in it is left alone"
 
 printf 'precious\n' >"$work/precious"
 ln -s "$work/precious" "$pidfile"
-refused "pidfile is a symbolic link" ""
+refused "pidfile is a symbolic link" "Too many levels of symbolic links"
 [ -L "$pidfile" ] || fail "the symbolic link was removed"
 rm "$pidfile"
 ln "$work/precious" "$pidfile"

@@ -8,6 +8,9 @@
 . "${srcdir:-.}/tests/scripts/lib.sh"
 
 has perl || skip "no perl, which is the target here"
+# A name that is good without a name server.
+localhost=
+[ -z "$(getent ahostsv4 localhost 2>/dev/null)" ] || localhost=localhost
 start_target
 printf 'listen = "127.0.0.1:0";\n' >"$work/conf"
 start dcsd "$DCSD" -c "$work/conf"
@@ -15,7 +18,7 @@ dcsd=$(port dcsd 1)
 dcsd_pid=$pid
 printf 'timeouts: { connect = 15; };\n' >"$work/ppp.conf"
 start pppd-socks "$PPPD_SOCKS" -c "$work/ppp.conf" -s "127.0.0.1:$dcsd" \
-  -L "127.0.0.1:0:127.0.0.1:$target" -L "127.0.0.1:0:localhost:$target" \
+  -L "127.0.0.1:0:127.0.0.1:$target" -L "127.0.0.1:0:${localhost:-127.0.0.1}:$target" \
   -L 127.0.0.1:0:127.0.0.1:1
 ppp_pid=$pid
 
@@ -36,10 +39,14 @@ tried=0
 if has curl; then
   fetch "curl --socks5" --socks5 "127.0.0.1:$dcsd" \
     "http://127.0.0.1:$target/bytes/3000000"
-  fetch "curl --socks5-hostname" --socks5-hostname "127.0.0.1:$dcsd" \
-    "http://localhost:$target/bytes/3000000"
-  sent() { log_has dcsd "target=localhost:$target addr=127.0.0.1:$target"; }
-  wait_for sent || fail "the name was not sent as a name, or not logged"
+  if [ -n "$localhost" ]; then
+    fetch "curl --socks5-hostname" --socks5-hostname "127.0.0.1:$dcsd" \
+      "http://localhost:$target/bytes/3000000"
+    sent() { log_has dcsd "target=localhost:$target addr=127.0.0.1:$target"; }
+    wait_for sent || fail "the name was not sent as a name, or not logged"
+  else
+    skip_part "targets by name: localhost is no name here"
+  fi
   # 97: the proxy said no. Port 1 is closed, and the name is none.
   expect_run 97 "curl to a closed port" \
     curl -sS -m "$patience_s" --socks5 "127.0.0.1:$dcsd" http://127.0.0.1:1/
@@ -100,7 +107,8 @@ fi
 # Only the nc of OpenBSD speaks SOCKS.
 if has nc && nc -h 2>&1 | grep -q 'OpenBSD netcat'; then
   get "nc -X 5" nc -w "$patience_s" -X 5 -x "127.0.0.1:$dcsd" 127.0.0.1 "$target"
-  get "nc by name" nc -w "$patience_s" -X 5 -x "127.0.0.1:$dcsd" localhost "$target"
+  get "nc by name" nc -w "$patience_s" -X 5 -x "127.0.0.1:$dcsd" \
+    "${localhost:-127.0.0.1}" "$target"
   ok "nc"
   tried=$((tried + 1))
 else

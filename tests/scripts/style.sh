@@ -15,7 +15,7 @@ formatter_major=14
 cd "$top" || exit 1
 find src tests -name '*.[ch]' | sort >"$work/c"
 {
-  find tests -name '*.sh'
+  find tests -name '*.sh' -o -name '*.pl'
   for script in .ci/run contrib/*; do
     [ -f "$script" ] && printf '%s\n' "$script"
   done
@@ -75,7 +75,8 @@ else
 fi
 if has shellcheck; then
   xargs grep -lE '^#!/bin/(ba)?sh|shell=sh' <"$work/scripts" |
-    xargs shellcheck >"$work/shellcheck" 2>&1 ||
+    xargs shellcheck --external-sources --source-path=SCRIPTDIR \
+      >"$work/shellcheck" 2>&1 ||
     complain "$(cat "$work/shellcheck")"
 else
   skip_part "the scripts are not checked: no shellcheck"

@@ -99,7 +99,7 @@ END_TEST
 START_TEST(at_the_limit_clients_are_reset_and_later_ones_served)
 {
 	struct server *s;
-	struct addr at;
+	struct addr at, used;
 	const void *via;
 	int first, second;
 	char c;
@@ -109,10 +109,11 @@ START_TEST(at_the_limit_clients_are_reset_and_later_ones_served)
 	at = *server_listener(s, 0, &via);
 	first = dial(&at);
 	expect_text(first, "x");
-	second = dial(&at);
-	ck_assert_int_eq(io_read(second, &c, 1, &patient), -1);
-	ck_assert_int_eq(errno, ECONNRESET);
-	close(second);
+	/* The reset may come before net_dial has seen the connection. */
+	second = net_dial(&at, 1, &patient, &used);
+	ck_assert(second == -1 || io_read(second, &c, 1, &patient) == -1);
+	ck_assert(errno == ECONNRESET || errno == ECONNREFUSED);
+	io_close(&second);
 	close(first);
 	ck_assert_int_eq(conns_wait(server_conns(s), io_now_ms() + 30000), 0);
 	first = dial(&at);
