@@ -7,6 +7,7 @@
 
 : "${log:=/dev/null}" # where quiet() writes; whoever reads this sets it
 missing=
+PATH=$PATH:/usr/sbin:/sbin # where some systems keep ip and nft from users
 
 say() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2

@@ -160,6 +160,13 @@ splice_piece(struct carrier *c, const struct carry *carry, int *failed)
 	do
 		n = pipes_fill(c->pipe, carry->src);
 	while (n == -1 && errno == EINTR);
+	/* A sandbox, or a kernel without it: then this once, and for good, without. */
+	if (n == -1 && (errno == EINVAL || errno == ENOSYS)) {
+		pipes_give(c->pipe);
+		pipes_disable();
+		c->buf = buf_take();
+		return copy_small_piece(carry, failed);
+	}
 	/* splice stops before an urgent byte as if it were the end: recv knows. */
 	if (n == 0)
 		return copy_small_piece(carry, failed);

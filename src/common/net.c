@@ -30,6 +30,8 @@
 
 #define DRAIN_BYTES (64 * 1024) /* net_finish discards at most so much */
 
+#define LOOKUP_WAIT_MS 1000 /* no resolver waits less for an answer (resolv.conf(5)) */
+
 static void
 set_int(int fd, int level, int option, int value)
 {
@@ -93,14 +95,17 @@ net_local(int fd, struct addr *addr)
 	return 0;
 }
 
-/* The errno that stands for an error of getaddrinfo. */
+/*
+ * The errno that stands for an error of getaddrinfo. EAI_AGAIN is a server that said it
+ * failed, or one that said nothing: no resolver tells which, but only silence takes as
+ * long as it waits for an answer.
+ */
 static int
-lookup_errno(int error)
+lookup_errno(int error, int64_t took_ms)
 {
 	switch (error) {
 	case EAI_AGAIN:
-		/* glibc leaves the socket's errno: the server did not answer at all. */
-		return errno == ETIMEDOUT ? ETIMEDOUT : EAGAIN;
+		return took_ms >= LOOKUP_WAIT_MS ? ETIMEDOUT : EAGAIN;
 	case EAI_MEMORY:
 		return ENOMEM;
 	case EAI_SYSTEM:
@@ -147,6 +152,7 @@ net_resolve(const struct hostport *hp, struct addr *list, int size)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL;
 	char port[8];
+	int64_t begin = io_now_ms();
 	int error, n;
 
 	if (addr_from_text(&list[0], hp->host, hp->port))
@@ -155,7 +161,7 @@ net_resolve(const struct hostport *hp, struct addr *list, int size)
 	errno = 0;
 	error = getaddrinfo(hp->host, port, &hints, &all);
 	if (error != 0) {
-		errno = lookup_errno(error);
+		errno = lookup_errno(error, io_now_ms() - begin);
 		return -1;
 	}
 	n = interleave(list, size, all);

@@ -22,6 +22,9 @@ void pipes_give(int pipe[2]);
 /* Closes a pipe that has something left in it. */
 void pipes_discard(int pipe[2]);
 
+/* splice(2) does not work on this system after all: from now on no pipe is to be had. */
+void pipes_disable(void);
+
 /*
  * splice(2) from a socket into the empty pipe, and from the pipe to a socket, as much as
  * one call moves. Return the bytes, 0 for nothing (end of file, or urgent data is next),

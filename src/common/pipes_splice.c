@@ -24,6 +24,7 @@ static struct {
 	pthread_mutex_t lock;
 	int made; /* pipes there are, pooled or taken */
 	int pooled;
+	bool disabled;
 	int64_t retry_ms; /* none is made before */
 	int pipe[PIPES_MAX][2];
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -45,7 +46,8 @@ make(int pipe[2])
 static bool
 may_make(void)
 {
-	if (pool.made == PIPES_MAX || (pool.retry_ms && io_now_ms() < pool.retry_ms))
+	if (pool.disabled || pool.made == PIPES_MAX ||
+		(pool.retry_ms && io_now_ms() < pool.retry_ms))
 		return false;
 	pool.made++;
 	return true;
@@ -58,7 +60,7 @@ pipes_take(int pipe[2])
 
 	pthread_mutex_lock(&pool.lock);
 	pipe[0] = pipe[1] = -1;
-	if (pool.pooled > 0) {
+	if (pool.pooled > 0 && !pool.disabled) {
 		pool.pooled--;
 		pipe[0] = pool.pipe[pool.pooled][0];
 		pipe[1] = pool.pipe[pool.pooled][1];
@@ -93,6 +95,14 @@ pipes_discard(int pipe[2])
 	io_close(&pipe[1]);
 	pthread_mutex_lock(&pool.lock);
 	pool.made--;
+	pthread_mutex_unlock(&pool.lock);
+}
+
+void
+pipes_disable(void)
+{
+	pthread_mutex_lock(&pool.lock);
+	pool.disabled = true;
 	pthread_mutex_unlock(&pool.lock);
 }
 
