@@ -87,8 +87,9 @@ privs_lookup(struct privs *p, const char *user, const char *group)
 }
 
 /*
- * What libraries read when first used, and would not find in the chroot: the modules of
- * the name service, and the time zone of the log.
+ * What libraries read when first used, and would not find in a chroot: the modules of the
+ * name service, and the time zone of the log. Without a chroot too: the C library may
+ * crash when memory is short at its first look-up.
  */
 static void
 preload(void)
@@ -149,7 +150,6 @@ verify(const struct privs *p)
 static const char *
 enter(const char *dir)
 {
-	preload();
 	if (chroot(dir) == -1)
 		return "chroot";
 	return chdir("/") == -1 ? "chdir" : NULL;
@@ -161,6 +161,7 @@ privs_drop(const struct privs *p, const char *chroot_dir)
 	bool change = p->change && !is_already(p);
 	const char *failed;
 
+	preload();
 	/* Before the chroot, where the list of groups can be read. */
 	if (change && set_groups(p) == -1)
 		return "initgroups";

@@ -212,6 +212,8 @@ drain_tunnels(const struct start *st)
 	/* If not, the watcher may be waiting still, and the process ends over it. */
 	if (all_gone)
 		pthread_join(watcher, NULL);
+	else
+		pthread_detach(watcher);
 	return all_gone;
 }
 
