@@ -24,8 +24,12 @@ need() {
   "$@" >/dev/null 2>&1 || missing="$missing $package"
 }
 
-has_libc() {
-  printf '#include <stdio.h>\n' | cc -E -
+has_header() {
+  printf '#include <stddef.h>\n#include <stdio.h>\n#include <%s>\n' "$1" | cc -E -
+}
+
+has_library() {
+  find /usr/lib /lib -name "$1*" 2>/dev/null | grep -q .
 }
 
 # generated: whether configure and all it needs are there, and newer than their sources.
@@ -42,7 +46,9 @@ need_to_build() {
     need automake has automake
   fi
   need gcc has cc
-  need libc6-dev has_libc
+  need libc6-dev has_header stdio.h
+  need libcrypt-dev has_header crypt.h
+  need libpam0g-dev has_header security/pam_appl.h
   need make has make
   need pkg-config has pkg-config
   need libconfig-dev pkg-config --exists libconfig

@@ -10,7 +10,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #ifdef HAVE_LINUX_SOCKIOS_H
 #include <linux/sockios.h>
@@ -166,6 +168,45 @@ compat_uid_is(uid_t uid)
 }
 
 int
+compat_bind_device(int fd, const char *device)
+{
+#ifdef SO_BINDTODEVICE
+	return setsockopt(
+		fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device));
+#else
+	(void)fd;
+	(void)device;
+	errno = EOPNOTSUPP;
+	return -1;
+#endif
+}
+
+void
+compat_bind_late_port(int fd)
+{
+#ifdef IP_BIND_ADDRESS_NO_PORT
+	int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+#else
+	(void)fd;
+#endif
+}
+
+void
+compat_wipe(void *data, size_t size)
+{
+#ifdef HAVE_EXPLICIT_BZERO
+	explicit_bzero(data, size);
+#else
+	/* A call through a pointer that might change cannot be known to be useless. */
+	static void *(*volatile set)(void *, int, size_t) = memset;
+
+	set(data, 0, size);
+#endif
+}
+
+int
 compat_unsent(int fd)
 {
 #ifdef HAVE_LINUX_SOCKIOS_H
@@ -175,5 +216,67 @@ compat_unsent(int fd)
 #else
 	(void)fd;
 	return 0;
+#endif
+}
+
+#if defined(HAVE_RECVMMSG) && defined(HAVE_SENDMMSG)
+static int
+fill_many(struct mmsghdr *m, struct iovec *iov, const struct compat_datagram *list, int n)
+{
+	if (n > COMPAT_MANY)
+		n = COMPAT_MANY;
+	for (int i = 0; i < n; i++) {
+		iov[i] = (struct iovec){ list[i].data, list[i].size };
+		m[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = list[i].sa,
+						 .msg_namelen = list[i].sa_len,
+						 .msg_iov = &iov[i],
+						 .msg_iovlen = 1 } };
+	}
+	return n;
+}
+#endif
+
+int
+compat_recv_many(int fd, struct compat_datagram *list, int n)
+{
+#if defined(HAVE_RECVMMSG) && defined(HAVE_SENDMMSG)
+	struct mmsghdr m[COMPAT_MANY];
+	struct iovec iov[COMPAT_MANY];
+	int came;
+
+	n = fill_many(m, iov, list, n);
+	came = (int)recvmmsg(fd, m, (unsigned)n, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < came; i++) {
+		list[i].size = m[i].msg_len;
+		list[i].sa_len = m[i].msg_hdr.msg_namelen;
+	}
+	return came;
+#else
+	ssize_t size = recvfrom(
+		fd, list->data, list->size, MSG_DONTWAIT, list->sa, &list->sa_len);
+
+	(void)n;
+	if (size == -1)
+		return -1;
+	list->size = (size_t)size;
+	return 1;
+#endif
+}
+
+int
+compat_send_many(int fd, const struct compat_datagram *list, int n)
+{
+#if defined(HAVE_RECVMMSG) && defined(HAVE_SENDMMSG)
+	struct mmsghdr m[COMPAT_MANY];
+	struct iovec iov[COMPAT_MANY];
+
+	n = fill_many(m, iov, list, n);
+	return (int)sendmmsg(fd, m, (unsigned)n, MSG_NOSIGNAL);
+#else
+	(void)n;
+	if (sendto(fd, list->data, list->size, MSG_NOSIGNAL, list->sa, list->sa_len) ==
+		-1)
+		return -1;
+	return 1;
 #endif
 }

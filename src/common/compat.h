@@ -23,6 +23,38 @@ int compat_setresuid(uid_t uid);
 bool compat_gid_is(gid_t gid);
 bool compat_uid_is(uid_t uid);
 
+/* Lets fd use that device alone. Returns 0, or -1 with errno; EOPNOTSUPP: cannot be. */
+int compat_bind_device(int fd, const char *device);
+
+/* A bind of port 0 that follows takes no port: connect does. Where the system knows it.
+ */
+void compat_bind_late_port(int fd);
+
+/* Overwrites what must not stay in memory; no compiler leaves it out. */
+void compat_wipe(void *data, size_t size);
+
+/* One datagram: size bytes of data, from or to the address sa. */
+struct compat_datagram {
+	void *data;
+	size_t size;
+	struct sockaddr *sa;
+	socklen_t sa_len;
+};
+
+#define COMPAT_MANY 16 /* datagrams that one call takes at most */
+
+/*
+ * Takes what fd has, without waiting, at most n datagrams: size and sa_len are the room,
+ * then what came. Returns how many, or -1 with errno; EAGAIN: there is none.
+ */
+int compat_recv_many(int fd, struct compat_datagram *list, int n);
+
+/*
+ * Sends n datagrams in order, up to the first that cannot be sent. Returns how many were
+ * sent, at least 1; or -1 with errno, why the very first was not.
+ */
+int compat_send_many(int fd, const struct compat_datagram *list, int n);
+
 /* How many bytes of fd's send queue the peer has not acknowledged; 0 if not known. */
 int compat_unsent(int fd);
 

@@ -321,6 +321,17 @@ read_number(struct conf *conf, config_setting_t *setting, const char *wanted,
 }
 
 void
+conf_read_bool(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
+	void *into)
+{
+	(void)key;
+	if (config_setting_type(setting) == CONFIG_TYPE_BOOL)
+		*(bool *)into = config_setting_get_bool(setting);
+	else
+		conf_error_type(conf, setting, "true or false");
+}
+
+void
 conf_read_int(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
 	void *into)
 {

@@ -76,6 +76,7 @@ const char *conf_port_text(struct conf *conf, config_setting_t *setting, char bu
  * Readers. A string replaces (frees) the malloc'd one that was there. An integer of type
  * INT64 is one that does not fit (conf_text.h): an error, if no reader tells it.
  */
+conf_reader conf_read_bool;    /* bool */
 conf_reader conf_read_int;     /* int: min to max */
 conf_reader conf_read_seconds; /* int64_t ms, of whole or fractional s; min, max in s */
 conf_reader conf_read_timeout; /* the same, but 0.1 s at least, whatever min */

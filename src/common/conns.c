@@ -2,13 +2,15 @@
 /*
  * The list of live connections, under one mutex that is taken when a connection begins
  * and ends, never for its data. A conn is owned by the thread that serves it; others
- * reach it only through the list, with the mutex held, and only to cut it.
+ * reach it only through the list, with the mutex held, and only to cut it or to read who
+ * its client is.
  *
- * Locks: conns.lock, then a relay's own.
+ * Locks: conns.lock, then a relay's own. The gate is asked under neither.
  */
 #include "config.h"
 #include "conns.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -24,13 +26,14 @@ struct conns {
 	pthread_cond_t fewer;
 	struct conn *first;
 	size_t count;
-	size_t max; /* 0: no limit */
+	size_t max;	  /* 0: no limit */
+	struct gate gate; /* enter NULL: there is none */
 	uint64_t next_id;
 	unsigned run; /* tells the ids of this process from those of others */
 };
 
 struct conns *
-conns_new(int max)
+conns_new(int max, const struct gate *gate)
 {
 	struct conns *conns = calloc(1, sizeof(*conns));
 
@@ -42,6 +45,8 @@ conns_new(int max)
 		return NULL;
 	}
 	conns->max = (size_t)max;
+	if (gate)
+		conns->gate = *gate;
 	conns->run = ((unsigned)time(NULL) * 31 + (unsigned)getpid()) & 0xffff;
 	return conns;
 }
@@ -49,6 +54,8 @@ conns_new(int max)
 void
 conns_free(struct conns *conns)
 {
+	if (!conns)
+		return;
 	pthread_cond_destroy(&conns->fewer);
 	pthread_mutex_destroy(&conns->lock);
 	free(conns);
@@ -91,18 +98,20 @@ leave(struct conns *conns, struct conn *conn)
 	pthread_mutex_unlock(&conns->lock);
 }
 
-struct conn *
-conns_add(struct conns *conns, int *fd, const struct addr *client, const void *via)
+/* A conn for a client that may come in, as conns_add. */
+static struct conn *
+make(struct conns *conns, int fd, const struct addr *client, const void *via)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
 	if (!conn)
 		return NULL;
 	conn->conns = conns;
+	conn->peer = *client;
 	conn->client = *client;
 	conn->via = via;
 	conn->start_ms = io_now_ms();
-	if (relay_init(&conn->relay, *fd) == -1) {
+	if (relay_init(&conn->relay, fd) == -1) {
 		free(conn);
 		return NULL;
 	}
@@ -112,8 +121,45 @@ conns_add(struct conns *conns, int *fd, const struct addr *client, const void *v
 		errno = EUSERS;
 		return NULL;
 	}
-	*fd = -1;
 	return conn;
+}
+
+struct conn *
+conns_add(struct conns *conns, int *fd, const struct addr *client, const void *via,
+	const char **why)
+{
+	const struct gate *gate = &conns->gate;
+	enum gate_answer answer = GATE_PASSES;
+	struct conn *conn;
+
+	if (gate->enter)
+		answer = gate->enter(gate->arg, client, why);
+	if (answer == GATE_REFUSES) {
+		errno = EACCES;
+		return NULL;
+	}
+	conn = make(conns, *fd, client, via);
+	if (conn) {
+		conn->counted = answer == GATE_COUNTS;
+		*fd = -1;
+	} else if (answer == GATE_COUNTS) {
+		int keep = errno;
+
+		gate->leave(gate->arg, client);
+		errno = keep;
+	}
+	return conn;
+}
+
+void
+conn_set_client(struct conn *conn, const struct addr *client, const char *id)
+{
+	assert(!conn->counted);
+	pthread_mutex_lock(&conn->conns->lock);
+	conn->client = *client;
+	if (id)
+		snprintf(conn->id, sizeof(conn->id), "%s", id);
+	pthread_mutex_unlock(&conn->conns->lock);
 }
 
 static void
@@ -131,7 +177,12 @@ conn_carry(struct conn *conn, struct crew *crew)
 void
 conn_end(struct conn *conn)
 {
+	const struct gate *gate = &conn->conns->gate;
+
 	relay_close(&conn->relay);
+	/* First, as the gate may be gone as soon as no conn is left. */
+	if (conn->counted)
+		gate->leave(gate->arg, &conn->client);
 	leave(conn->conns, conn);
 	relay_destroy(&conn->relay);
 	free(conn);

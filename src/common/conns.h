@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* conns: the live connections of clients: count, limit, cut all, wait until none is left.
+/*
+ * conns: the live connections of clients: who is let in, count, limit, cut all, wait
+ * until none is left.
  */
 #ifndef CONNS_H
 #define CONNS_H
@@ -14,33 +16,65 @@
 struct conns;
 struct server;
 
+enum gate_answer { GATE_REFUSES, GATE_PASSES, GATE_COUNTS };
+
+/*
+ * Decides whom to let in. Called with no lock held, and must not block: enter runs on the
+ * accepting thread.
+ */
+struct gate {
+	/*
+	 * For each client, before anything is made for it. On GATE_REFUSES, *why is a
+	 * static text for the log. After GATE_COUNTS, leave will be called for it once.
+	 * NULL: everybody is let in.
+	 */
+	enum gate_answer (*enter)(void *arg, const struct addr *peer, const char **why);
+	void (*leave)(void *arg, const struct addr *client);
+	void *arg;
+};
+
+#define CONN_ID 132 /* bytes: a UNIQUE_ID of the PROXY protocol, and a NUL, fit */
+
 /* One client connection from its accept to its log line. */
 struct conn {
 	struct relay relay;
-	struct addr client;
-	const void *via; /* what the listening socket was opened for: a route */
+	struct addr peer;   /* the other end of the socket */
+	struct addr client; /* the same, or whom a proxy there has named */
+	const void *via;    /* what the listening socket was opened for: a route */
 	int64_t start_ms;
-	char id[24]; /* as in the log line: unique on this host for a long time */
+	char id[CONN_ID]; /* as in the log line: unique on this host for a long time */
+	bool counted;	  /* client is to leave through the gate */
 	struct server *server; /* that accepted it */
 	struct conns *conns;
 	struct conn *prev, *next;
 };
 
-/* max: how many at a time, 0 for no limit. Returns NULL with errno. */
-struct conns *conns_new(int max);
-void conns_free(struct conns *conns); /* none may be left */
+/*
+ * max: how many at a time, 0 for no limit. gate: it is copied; NULL: there is none.
+ * Returns NULL with errno.
+ */
+struct conns *conns_new(int max, const struct gate *gate);
+void conns_free(struct conns *conns); /* none may be left; NULL: nothing */
 
 /*
  * Takes *fd (set to -1) into a new, counted conn. Returns NULL with errno, and *fd is
- * untouched: EUSERS: the limit is reached; ENOMEM.
+ * untouched: EACCES: the gate refuses, and *why is its reason; EUSERS: the limit is
+ * reached; ENOMEM.
  */
-struct conn *conns_add(
-	struct conns *conns, int *fd, const struct addr *client, const void *via);
+struct conn *conns_add(struct conns *conns, int *fd, const struct addr *client,
+	const void *via, const char **why);
+
+/*
+ * The owner, before the gate has counted a client for it: it is for another one than its
+ * peer, and, unless id is NULL, has that id, printable and without space. Safe against
+ * those who read client and id under the lock of conns.
+ */
+void conn_set_client(struct conn *conn, const struct addr *client, const char *id);
 
 /* With both sockets attached: carries the tunnel on the crew's threads to its end. */
 void conn_carry(struct conn *conn, struct crew *crew);
 
-/* Closes what it still holds, uncounts and frees it. */
+/* Closes what it still holds, uncounts it (also at the gate) and frees it. */
 void conn_end(struct conn *conn);
 
 size_t conns_count(struct conns *conns);

@@ -17,6 +17,8 @@
 		"one side had ended, no traffic from the other for "                     \
 		"timeouts.half_closed")                                                  \
 	X(DRAINED, "drained", "cut when timeouts.drain was over")                        \
+	X(AUTH_FAILED, "auth-failed", "the client's name or password was not right")     \
+	X(LIMIT, "limit", "a limit of the client, the user or the rule was reached")     \
 	X(DENIED, "denied", "the rules do not allow it")                                 \
 	X(BAD_REQUEST, "bad-request", "the client did not speak SOCKS5, or not well")    \
 	X(HANDSHAKE_TIMEOUT, "handshake-timeout",                                        \

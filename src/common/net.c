@@ -95,6 +95,21 @@ net_local(int fd, struct addr *addr)
 	return 0;
 }
 
+/* Only one's own addresses can be bound to, and a datagram socket disturbs nobody. */
+bool
+net_is_local(const struct addr *addr)
+{
+	struct addr any_port;
+	size_t size;
+	int fd = compat_socket(addr_family(addr), SOCK_DGRAM);
+	bool local;
+
+	addr_from_bytes(&any_port, addr_family(addr), addr_bytes(addr, &size), 0);
+	local = fd != -1 && bind(fd, &any_port.u.sa, any_port.len) == 0;
+	io_close(&fd);
+	return local;
+}
+
 /*
  * The errno that stands for an error of getaddrinfo. EAI_AGAIN is a server that said it
  * failed, or one that said nothing: no resolver tells which, but only silence takes as
@@ -183,9 +198,24 @@ net_error_text(int error)
 	return strerror(error);
 }
 
+int
+net_bind_source(int fd, int family, const struct net_source *source)
+{
+	const struct addr *addr = family == AF_INET ? &source->ipv4 : &source->ipv6;
+
+	if (source->device && compat_bind_device(fd, source->device) == -1)
+		return -1;
+	if (addr->len == 0)
+		return 0;
+	/* The port is chosen by connect, which may share it between targets. */
+	compat_bind_late_port(fd);
+	return bind(fd, &addr->u.sa, addr->len);
+}
+
 /* The attempts of one dial: p[0] watches the client, p[1 + i] is the i-th address. */
 struct dial {
 	const struct addr *list;
+	const struct net_source *source;
 	int n;
 	int started;
 	int error; /* of the last address that failed */
@@ -193,27 +223,35 @@ struct dial {
 	struct pollfd p[1 + NET_ADDRS];
 };
 
+/* A socket that has begun to connect, or -1 with errno. */
+static int
+begin_connect(const struct addr *to, const struct net_source *source)
+{
+	int fd = compat_socket(addr_family(to), SOCK_STREAM);
+
+	if (fd == -1)
+		return -1;
+	set_blocking(fd, 0);
+	if (source && net_bind_source(fd, addr_family(to), source) == -1)
+		io_close(&fd);
+	else if (connect(fd, &to->u.sa, to->len) == -1 && errno != EINPROGRESS)
+		io_close(&fd);
+	return fd;
+}
+
 /* Begins the next attempt. Its failure is noted; the caller goes on to another one. */
 static void
 start_attempt(struct dial *d)
 {
-	const struct addr *to = &d->list[d->started];
 	struct pollfd *p = &d->p[1 + d->started];
 
-	d->started++;
 	d->next_ms = io_now_ms() + ATTEMPT_DELAY_MS;
 	p->events = POLLOUT;
-	p->fd = compat_socket(addr_family(to), SOCK_STREAM);
+	p->fd = begin_connect(&d->list[d->started], d->source);
+	d->started++;
 	if (p->fd == -1) {
 		d->error = errno;
 		d->next_ms = 0;
-		return;
-	}
-	set_blocking(p->fd, 0);
-	if (connect(p->fd, &to->u.sa, to->len) == -1 && errno != EINPROGRESS) {
-		d->error = errno;
-		d->next_ms = 0;
-		io_close(&p->fd);
 	}
 }
 
@@ -308,9 +346,14 @@ race(struct dial *d, const struct io_limit *limit)
 }
 
 int
-net_dial(const struct addr *list, int n, const struct io_limit *limit, struct addr *used)
+net_dial(const struct addr *list, int n, const struct net_source *source,
+	const struct io_limit *limit, struct addr *used)
 {
-	struct dial d = { .list = list, .n = n > NET_ADDRS ? NET_ADDRS : n };
+	struct dial d = {
+		.list = list,
+		.source = source,
+		.n = n > NET_ADDRS ? NET_ADDRS : n,
+	};
 	int winner, fd = -1;
 
 	for (int i = 0; i <= NET_ADDRS; i++)

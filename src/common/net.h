@@ -3,6 +3,7 @@
 #ifndef NET_H
 #define NET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "addr.h"
 #include "io.h"
@@ -15,6 +16,9 @@ int net_listen(const struct addr *addr);
 
 /* The address fd is bound to. Returns 0, or -1 with errno. */
 int net_local(int fd, struct addr *addr);
+
+/* Whether addr is one of this machine's own addresses; the port does not matter. */
+bool net_is_local(const struct addr *addr);
 
 #define NET_ADDRS 32 /* addresses of one name that are tried at most */
 
@@ -29,15 +33,27 @@ int net_resolve(const struct hostport *hp, struct addr *list, int size);
 /* Words for an errno of net_resolve or net_dial. */
 const char *net_error_text(int error);
 
+/* Where connections come from. Zero initialised: as the system chooses. */
+struct net_source {
+	struct addr ipv4, ipv6; /* bound to, by the target's family; len 0: none */
+	char *device;		/* of the machine; NULL: none */
+};
+
+/*
+ * Binds a new socket for that family to the source. Returns 0, or -1 with errno;
+ * EOPNOTSUPP: there is a device, and this system cannot bind to one.
+ */
+int net_bind_source(int fd, int family, const struct net_source *source);
+
 /*
  * Connects to the first address of the list that answers: each next one is tried 250 ms
  * after the one before, or as soon as it has failed (RFC 8305 section 5). Blocks until
  * the limit. Returns a blocking socket with the options of net_listen, and the address
  * it is connected to in *used; or -1 with errno, that of the last address that failed.
- * A socket that got connected to itself counts as refused.
+ * A socket that got connected to itself counts as refused. source may be NULL.
  */
-int net_dial(
-	const struct addr *list, int n, const struct io_limit *limit, struct addr *used);
+int net_dial(const struct addr *list, int n, const struct net_source *source,
+	const struct io_limit *limit, struct addr *used);
 
 /* Lets the next close of fd send RST instead of FIN, and drop what is unsent. */
 void net_reset_on_close(int fd);

@@ -52,6 +52,13 @@ find_row(const struct table *t, int letter)
 	return NULL;
 }
 
+/* An option that has only a long name has a number there that nobody can type. */
+static bool
+has_letter(const struct option_row *row)
+{
+	return row->letter > ' ';
+}
+
 static void
 add_rows(struct table *t, const struct option_row *rows)
 {
@@ -65,8 +72,9 @@ add_rows(struct table *t, const struct option_row *rows)
 	for (; rows->letter; rows++) {
 		assert(n < ROWS_MAX - 1 && !find_row(t, rows->letter));
 		t->rows[n++] = rows;
-		*at++ = rows->letter;
-		if (rows->arg)
+		if (has_letter(rows))
+			*at++ = rows->letter;
+		if (has_letter(rows) && rows->arg)
 			*at++ = ':';
 		if (rows->name)
 			t->longs[longs++] = (struct option){ rows->name,
@@ -79,11 +87,14 @@ add_rows(struct table *t, const struct option_row *rows)
 static int
 print_left(FILE *out, const struct option_row *row)
 {
-	char text[128];
+	char text[128], letter[8] = "    ";
 	int width;
 
-	width = snprintf(text, sizeof(text), "  -%c%s%s%s%s", row->letter,
-		row->name ? ", --" : "", row->name ? row->name : "", row->arg ? " " : "",
+	if (has_letter(row))
+		snprintf(letter, sizeof(letter), "-%c%s", row->letter,
+			row->name ? ", " : "");
+	width = snprintf(text, sizeof(text), "  %s%s%s%s%s", letter,
+		row->name ? "--" : "", row->name ? row->name : "", row->arg ? " " : "",
 		row->arg ? row->arg : "");
 	if (out)
 		fputs(text, out);
@@ -123,9 +134,12 @@ refuse(const struct parse *p, int c, const char *word)
 	const struct option_row *row = find_row(p->table, optopt);
 	const char *program = p->o->program;
 
-	if (c == ':' && row)
+	if (c == ':' && row && has_letter(row))
 		fprintf(stderr, "%s: option -%c needs its argument %s\n", program, optopt,
 			row->arg);
+	else if (c == ':' && row)
+		fprintf(stderr, "%s: option --%s needs its argument %s\n", program,
+			row->name, row->arg);
 	else if (row)
 		fprintf(stderr, "%s: option takes no argument: %s\n", program, word);
 	else if (optopt)
@@ -169,10 +183,16 @@ print_help(const struct parse *p)
 static int
 check_arg(const struct parse *p, int letter, const char *wrong)
 {
+	const struct option_row *row = find_row(p->table, letter);
+
 	if (!wrong)
 		return -1;
-	fprintf(stderr, "%s: -%c %s: %s\n", p->o->program, letter, optarg ? optarg : "",
-		wrong);
+	fprintf(stderr, "%s: ", p->o->program);
+	if (has_letter(row))
+		fprintf(stderr, "-%c", letter);
+	else
+		fprintf(stderr, "--%s", row->name);
+	fprintf(stderr, " %s: %s\n", optarg ? optarg : "", wrong);
 	return usage_hint(p->o->program);
 }
 

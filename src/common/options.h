@@ -9,7 +9,10 @@
 /* sysexits(3) values that scripts rely on. */
 enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
-/* One option: its letter, long name and argument's name (NULL: none), and help line. */
+/*
+ * One option: its letter, long name and argument's name (NULL: none), and help line. An
+ * option that has only a long name has a number from 1 to 31 as its letter.
+ */
 struct option_row {
 	char letter;
 	const char *name;

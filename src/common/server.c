@@ -42,11 +42,11 @@ struct server {
 	int wake[2];
 	pthread_t thread;
 	bool running;
-	struct log_rate accept_rate, limit_rate, crew_rate;
+	struct log_rate accept_rate, gate_rate, limit_rate, crew_rate;
 };
 
 struct server *
-server_new(server_serve *serve, void *arg, int max_conns)
+server_new(server_serve *serve, void *arg, int max_conns, const struct gate *gate)
 {
 	struct server *s = calloc(1, sizeof(*s));
 
@@ -55,7 +55,7 @@ server_new(server_serve *serve, void *arg, int max_conns)
 	s->serve = serve;
 	s->arg = arg;
 	s->wake[0] = s->wake[1] = -1;
-	s->conns = conns_new(max_conns);
+	s->conns = conns_new(max_conns, gate);
 	s->crews = crews_new(PARKED_MAX);
 	if (s->conns && s->crews && compat_pipe(s->wake) == 0)
 		return s;
@@ -154,11 +154,20 @@ server_listener(const struct server *s, size_t i, const void **via)
 	return &s->listeners[i].addr;
 }
 
+/* Whether who connects to addr gets to that listening socket. */
+static bool
+leads_to(const struct listener *l, const struct addr *addr)
+{
+	if (!addr_collides(&l->addr, addr))
+		return false;
+	return addr_equal(&l->addr, addr) || net_is_local(addr);
+}
+
 bool
 server_owns(const struct server *s, const struct addr *addr)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (addr_collides(&s->listeners[i].addr, addr))
+		if (leads_to(&s->listeners[i], addr))
 			return true;
 	return false;
 }
@@ -192,6 +201,16 @@ tell(struct log_rate *rate, const char *what, const char *why)
 	log_msg(LOG_L_WARNING, "%s: %s%s", what, why, times);
 }
 
+/* Tells of a client that the gate did not let in. */
+static void
+tell_refused(struct log_rate *rate, const struct addr *client, const char *why)
+{
+	char text[ADDR_TEXT], what[ADDR_TEXT + 32];
+
+	snprintf(what, sizeof(what), "client %s turned away", addr_text(client, text));
+	tell(rate, what, why);
+}
+
 /* A client that cannot be served gets RST: it is not to believe in an empty answer. */
 static void
 turn_away(int *fd)
@@ -203,11 +222,16 @@ turn_away(int *fd)
 static void
 take_client(struct server *s, int *fd, const struct addr *client, const void *via)
 {
-	struct conn *conn = conns_add(s->conns, fd, client, via);
+	const char *why = NULL;
+	struct conn *conn = conns_add(s->conns, fd, client, via, &why);
 
 	if (!conn) {
-		tell(&s->limit_rate, "client turned away",
-			errno == EUSERS ? "limits.tunnels is reached" : strerror(errno));
+		if (errno == EACCES)
+			tell_refused(&s->gate_rate, client, why);
+		else
+			tell(&s->limit_rate, "client turned away",
+				errno == EUSERS ? "limits.tunnels is reached"
+						: strerror(errno));
 		turn_away(fd);
 		return;
 	}

@@ -22,8 +22,12 @@ struct server_place {
 	const void *via;
 };
 
-/* max_conns: 0 for no limit. Returns NULL with errno when out of memory. */
-struct server *server_new(server_serve *serve, void *arg, int max_conns);
+/*
+ * max_conns: 0 for no limit. gate: whom to let in, see conns.h; it is copied; NULL:
+ * there is none. Returns NULL with errno when out of memory.
+ */
+struct server *server_new(
+	server_serve *serve, void *arg, int max_conns, const struct gate *gate);
 
 /*
  * Binds every place (at least one); nothing is accepted yet. Returns 0, or -1 with errno
@@ -40,7 +44,7 @@ int server_start(struct server *s);
 size_t server_listeners(const struct server *s);
 const struct addr *server_listener(const struct server *s, size_t i, const void **via);
 
-/* Whether addr is one of the listening sockets. */
+/* Whether who connects to addr gets to one of the listening sockets. */
 bool server_owns(const struct server *s, const struct addr *addr);
 
 struct conns *server_conns(struct server *s);

@@ -100,10 +100,11 @@ bind_places(struct start *st)
 {
 	const struct places *places = st->service->places(st->config);
 	const struct server_place *failed;
+	const struct gate gate = { st->service->admit, st->service->leave, st->config };
 	char text[ADDR_TEXT + 128], via[128];
 
-	st->server =
-		server_new(st->service->serve, st->config, st->settings->max_tunnels);
+	st->server = server_new(
+		st->service->serve, st->config, st->settings->max_tunnels, &gate);
 	if (!st->server)
 		return start_failed("start", strerror(errno));
 	if (server_bind(st->server, places->list, places->n, &failed) == 0)
@@ -111,6 +112,17 @@ bind_places(struct start *st)
 	addr_text(&failed->at.addr, text);
 	strncat(text, st->service->via_text(failed->via, via, sizeof(via)), 127);
 	return start_failed(text, strerror(errno));
+}
+
+static int
+open_service(struct start *st)
+{
+	const char *why = st->service->open ? st->service->open(st->config) : NULL;
+
+	if (!why)
+		return 0;
+	log_msg(LOG_L_ERROR, "%s", why);
+	return -1;
 }
 
 static int
@@ -125,7 +137,8 @@ drop_privileges(struct start *st)
 static int
 bring_up(struct start *st)
 {
-	if (hold_pidfile(st) == -1 || bind_places(st) == -1 || drop_privileges(st) == -1)
+	if (hold_pidfile(st) == -1 || bind_places(st) == -1 || open_service(st) == -1 ||
+		drop_privileges(st) == -1)
 		return -1;
 	if (log_start() == -1 || server_start(st->server) == -1)
 		return start_failed("thread", strerror(errno));
@@ -256,6 +269,8 @@ live(struct start *st)
 		serve(st);
 	if (st->server)
 		(void)server_free(st->server, CUT_MS);
+	if (st->service->close)
+		st->service->close(st->config);
 	pidfile_drop(&st->pidfile);
 	log_stop(CUT_MS);
 	return status;
@@ -337,29 +352,39 @@ override(struct settings *s, const struct options *o)
 	return replace(&s->user, strdup(o->user));
 }
 
+/* With the options taken: reads the configuration and does what they say. */
+static int
+act(const struct service *service, void *config, const struct options *o)
+{
+	const char *path = config_path(service, o);
+	int status = configure(service, config, path);
+
+	if (status != EXIT_OK)
+		return status;
+	if (override(service->settings(config), o) == -1) {
+		fprintf(stderr, "%s: %s\n", service->name, strerror(errno));
+		return EXIT_START;
+	}
+	if (o->test) {
+		printf("%s: ok\n", path ? path : "built-in defaults");
+		return EXIT_OK;
+	}
+	status = service->instead ? service->instead(config) : -1;
+	return status == -1 ? start(service, config, o) : status;
+}
+
 int
 service_run(const struct service *service, void *config, int argc, char **argv)
 {
 	struct options o;
-	const char *path;
 	int status;
 
 	if (daemon_clean_start() == -1)
 		return EXIT_START;
 	status = options_parse(
 		&o, argc, argv, service->name, service->options, service->option, config);
-	if (status == -1) {
-		path = config_path(service, &o);
-		status = configure(service, config, path);
-		if (status == EXIT_OK && override(service->settings(config), &o) == -1) {
-			fprintf(stderr, "%s: %s\n", service->name, strerror(errno));
-			status = EXIT_START;
-		}
-		if (status == EXIT_OK && o.test)
-			printf("%s: ok\n", path ? path : "built-in defaults");
-		else if (status == EXIT_OK)
-			status = start(service, config, &o);
-	}
+	if (status == -1)
+		status = act(service, config, &o);
 	options_free(&o);
 	return status;
 }

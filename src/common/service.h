@@ -20,11 +20,23 @@ struct service {
 	const struct option_row *options;
 	options_own *option; /* takes one of its own options into config */
 	server_serve *serve; /* serves one client; its arg is config */
+	/* Whom to let in, as enter and leave of struct gate; may be NULL, both. */
+	enum gate_answer (*admit)(
+		void *config, const struct addr *peer, const char **why);
+	void (*leave)(void *config, const struct addr *client);
 
 	/* Reads the file (NULL: there is none) and checks the whole. As conf_read. */
 	struct conf *(*configure)(void *config, const char *path);
 	struct settings *(*settings)(void *config);
 	const struct places *(*places)(void *config);
+	/* What to do instead of serving (--explain): the exit status, or -1: serve. */
+	int (*instead)(void *config); /* may be NULL */
+	/*
+	 * Opens what serving needs, before privileges are dropped and before threads.
+	 * Returns NULL, or what is wrong. close undoes it, when nothing serves any more.
+	 */
+	const char *(*open)(void *config); /* may be NULL, both */
+	void (*close)(void *config);
 	/* Words for the log, as " for route web", or "". */
 	const char *(*via_text)(const void *via, char *buf, size_t size);
 };

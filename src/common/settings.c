@@ -76,9 +76,3 @@ const struct conf_key settings_log_keys[] = {
 	{ "level", read_level, offsetof(struct settings, level), 0, 0, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
-
-const struct conf_key settings_limit_keys[] = {
-	{ "tunnels", conf_read_int, offsetof(struct settings, max_tunnels), 0, 1000000,
-		NULL },
-	{ NULL, NULL, 0, 0, 0, NULL },
-};

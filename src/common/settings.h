@@ -28,19 +28,18 @@ enum { SETTINGS_FOREVER_S = 10 * 365 * 86400 }; /* the longest timeout that may 
 
 /*
  * The rows for a table of keys whose struct has a struct settings named common. timeouts
- * is given by each daemon, since not all know the same ones: SETTINGS_TIMEOUTS are those
- * that both do.
+ * and limits are given by each daemon, since not all know the same ones:
+ * SETTINGS_TIMEOUTS and SETTINGS_LIMITS are those that both do.
  */
-extern const struct conf_key settings_log_keys[], settings_limit_keys[];
+extern const struct conf_key settings_log_keys[];
 /* clang-format off */
-#define SETTINGS_KEYS(type, timeouts)                                                    \
+#define SETTINGS_KEYS(type, timeouts, limits)                                            \
 	{ "user", conf_read_string, offsetof(type, common.user), 0, 0, NULL },           \
 	{ "group", conf_read_string, offsetof(type, common.group), 0, 0, NULL },         \
 	{ "chroot", conf_read_path, offsetof(type, common.chroot), 0, 0, NULL },         \
 	{ "pidfile", conf_read_path, offsetof(type, common.pidfile), 0, 0, NULL },       \
 	{ "log", conf_read_group, offsetof(type, common), 0, 0, settings_log_keys },     \
-	{ "limits", conf_read_group, offsetof(type, common), 0, 0,                       \
-		settings_limit_keys },                                                   \
+	{ "limits", conf_read_group, 0, 0, 0, limits },                                  \
 	{ "timeouts", conf_read_group, 0, 0, 0, timeouts }
 #define SETTINGS_TIMEOUT(type, name, read, max)                                          \
 	{ #name, read, offsetof(type, common.name##_ms), 0, max, NULL }
@@ -50,6 +49,8 @@ extern const struct conf_key settings_log_keys[], settings_limit_keys[];
 	SETTINGS_TIMEOUT(type, idle, conf_read_seconds, SETTINGS_FOREVER_S),             \
 	SETTINGS_TIMEOUT(type, half_closed, conf_read_seconds, SETTINGS_FOREVER_S),      \
 	SETTINGS_TIMEOUT(type, drain, conf_read_seconds, 86400)
+#define SETTINGS_LIMITS(type)                                                            \
+	{ "tunnels", conf_read_int, offsetof(type, common.max_tunnels), 0, 1000000, NULL }
 /* clang-format on */
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The client's half of a SOCKS5 handshake: a message out, a message in, twice. Runs on
- * the thread of the tunnel, which it blocks up to the limit. Does not log.
+ * The client's half of a SOCKS5 handshake: a message out, a message in, for each step.
+ * Runs on the thread of the tunnel, which it blocks up to the limit. Does not log.
  */
 #include "config.h"
 #include "socks_client.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "compat.h"
 #include "net.h"
 
 static int
@@ -40,15 +42,21 @@ send_message(struct socks_client *c, const uint8_t *buf, size_t size,
 	return -1;
 }
 
-int
-socks_client_greet(struct socks_client *c, const struct io_limit *limit)
+static bool
+is_offered(const struct socks_greeting *offer, uint8_t method)
 {
-	const struct socks_greeting offer = { 1, { SOCKS_METHOD_NONE } };
+	return memchr(offer->methods, method, offer->nmethods) != NULL;
+}
+
+int
+socks_client_greet(struct socks_client *c, const struct socks_greeting *offer,
+	const struct io_limit *limit)
+{
 	uint8_t buf[SOCKS_MESSAGE], method;
 	size_t used;
 	enum parse parse;
 
-	if (send_message(c, buf, socks_build_greeting(buf, &offer), limit) == -1)
+	if (send_message(c, buf, socks_build_greeting(buf, offer), limit) == -1)
 		return -1;
 	while ((parse = socks_parse_method(&method, c->in.data, c->in.len, &used)) ==
 		PARSE_MORE)
@@ -59,21 +67,42 @@ socks_client_greet(struct socks_client *c, const struct io_limit *limit)
 	inbox_consume(&c->in, used);
 	if (method == SOCKS_METHOD_REFUSED)
 		return bad_server(c, "accepts no method that was offered");
-	if (method != SOCKS_METHOD_NONE)
+	if (!is_offered(offer, method))
 		return bad_server(c, "chose a method that was not offered");
+	return method;
+}
+
+int
+socks_client_password(struct socks_client *c, const struct socks_credentials *credentials,
+	const struct io_limit *limit)
+{
+	uint8_t buf[SOCKS_CREDENTIALS], status;
+	size_t used;
+	enum parse parse;
+	int sent = send_message(c, buf, socks_build_credentials(buf, credentials), limit);
+
+	compat_wipe(buf, sizeof(buf));
+	if (sent == -1)
+		return -1;
+	while ((parse = socks_parse_auth_status(&status, c->in.data, c->in.len, &used)) ==
+		PARSE_MORE)
+		if (read_more(c, limit) == -1)
+			return -1;
+	if (parse == PARSE_BAD)
+		return bad_server(c, "sent a malformed answer to the password");
+	inbox_consume(&c->in, used);
+	if (status != 0)
+		return bad_server(c, "refused the name or password");
 	return 0;
 }
 
 int
-socks_client_request(struct socks_client *c, const struct socks_request *request,
-	const struct io_limit *limit)
+socks_client_reply(struct socks_client *c, const struct io_limit *limit)
 {
-	uint8_t buf[SOCKS_MESSAGE];
 	size_t used;
 	enum parse parse;
 
-	if (send_message(c, buf, socks_build_request(buf, request), limit) == -1)
-		return -1;
+	c->replied = false;
 	while ((parse = socks_parse_reply(&c->reply, c->in.data, c->in.len, &used)) ==
 		PARSE_MORE)
 		if (read_more(c, limit) == -1)
@@ -85,4 +114,15 @@ socks_client_request(struct socks_client *c, const struct socks_request *request
 	if (c->reply.rep != SOCKS_REP_SUCCEEDED)
 		return bad_server(c, socks_rep_text(c->reply.rep));
 	return 0;
+}
+
+int
+socks_client_request(struct socks_client *c, const struct socks_request *request,
+	const struct io_limit *limit)
+{
+	uint8_t buf[SOCKS_MESSAGE];
+
+	if (send_message(c, buf, socks_build_request(buf, request), limit) == -1)
+		return -1;
+	return socks_client_reply(c, limit);
 }

@@ -4,28 +4,42 @@
 #define SOCKS_CLIENT_H
 
 #include "io.h"
+#include "socks_auth.h"
 #include "socks_proto.h"
 
 /* One handshake. Does not own fd. Starts as { .fd = fd }. */
 struct socks_client {
 	int fd;
-	struct inbox in;	  /* after the reply: payload that came behind it */
-	struct socks_reply reply; /* of the request, when it has come */
-	bool replied;
-	const char *error; /* what went wrong, in words for a log line */
+	struct inbox in;	  /* after the last reply: payload that came behind it */
+	struct socks_reply reply; /* the last one that has come */
+	bool replied;		  /* the one last waited for has come */
+	const char *error;	  /* what went wrong, in words for a log line */
 };
 
 /*
- * RFC 1928 section 3: offers method "none" and blocks for the server's choice. Returns 0,
- * or -1 with errno (of io.h; EPROTO: the server's fault) and error.
+ * All of these block up to the limit, and return -1 with errno (of io.h; EPROTO: the
+ * server's fault) and error when they fail. The steps go in this order.
  */
-int socks_client_greet(struct socks_client *c, const struct io_limit *limit);
 
 /*
- * Sections 4 and 6: sends the request and blocks for its reply. Returns 0 when it
- * succeeded; else -1 as above; replied then tells whether the server said no.
+ * RFC 1928 section 3: offers the methods; blocks for the server's choice. Returns the
+ * method, one of those offered, or -1.
+ */
+int socks_client_greet(struct socks_client *c, const struct socks_greeting *offer,
+	const struct io_limit *limit);
+
+/* RFC 1929, after method "password" was chosen. Returns 0, or -1. */
+int socks_client_password(struct socks_client *c,
+	const struct socks_credentials *credentials, const struct io_limit *limit);
+
+/*
+ * RFC 1928 sections 4 and 6: sends a request, of any command, and blocks for its reply.
+ * Returns 0 when it succeeded, or -1: replied then tells whether the server said no.
  */
 int socks_client_request(struct socks_client *c, const struct socks_request *request,
 	const struct io_limit *limit);
+
+/* Blocks for one more reply, the second of BIND. As socks_client_request. */
+int socks_client_reply(struct socks_client *c, const struct io_limit *limit);
 
 #endif

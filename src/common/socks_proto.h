@@ -22,7 +22,12 @@ enum parse { PARSE_OK, PARSE_MORE, PARSE_BAD };
 #define SOCKS_MESSAGE 264
 
 /* RFC 1928 section 3. */
-enum socks_method { SOCKS_METHOD_NONE = 0x00, SOCKS_METHOD_REFUSED = 0xff };
+enum socks_method {
+	SOCKS_METHOD_NONE = 0x00,
+	SOCKS_METHOD_GSSAPI = 0x01,
+	SOCKS_METHOD_PASSWORD = 0x02,
+	SOCKS_METHOD_REFUSED = 0xff
+};
 
 /* RFC 1928 section 4. */
 enum socks_command { SOCKS_CONNECT = 1, SOCKS_BIND = 2, SOCKS_UDP_ASSOCIATE = 3 };

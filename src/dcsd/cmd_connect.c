@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * CONNECT: look up, ask the rules for each address, dial, reply, relay. Runs on the first
- * thread of the crew until the tunnel begins, then on both.
+ * CONNECT: look up, ask the rules for each address, dial, and hand over to the tunnel.
+ * Runs on the first thread of the crew.
  */
 #include "config.h"
 #include "cmd_connect.h"
@@ -10,7 +10,13 @@
 
 #include "net.h"
 #include "rep.h"
-#include "rules.h"
+
+/* The addresses that are allowed, and for each the rule that allows it. */
+struct candidates {
+	struct addr addr[NET_ADDRS];
+	struct rule *rule[NET_ADDRS];
+	int n;
+};
 
 /* All addresses of the target. Returns how many, or -1: the session is over. */
 static int
@@ -32,42 +38,99 @@ find_addresses(struct session *s, struct addr *list)
 	return n;
 }
 
-/* Leaves only the addresses that are allowed. Returns how many, or -1 as above. */
+/* Keeps those of the n addresses that are allowed. Returns 0, or -1 as above. */
 static int
-keep_allowed(struct session *s, struct addr *list, int n)
+keep_allowed(struct session *s, struct candidates *c, int n)
 {
+	struct rules_query query = session_query(s, SOCKS_CONNECT, &s->request.dst);
+	const struct rule *denied = NULL, *last = NULL;
 	const char *why = NULL;
-	int kept = 0;
 
 	for (int i = 0; i < n; i++) {
-		const char *refused = rules_target(s->conn->server, &list[i]);
+		struct rule *rule =
+			rules_decide(&s->conf->rules, &query, &c->addr[i], &denied, &why);
 
-		if (refused)
-			why = refused;
-		else
-			list[kept++] = list[i];
+		if (!rule) {
+			last = denied;
+			continue;
+		}
+		c->addr[c->n] = c->addr[i];
+		c->rule[c->n++] = rule;
 	}
-	if (kept == 0)
-		return session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_DENIED, why);
-	return kept;
+	if (c->n > 0)
+		return 0;
+	s->named = last;
+	return session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_DENIED, why);
 }
 
-/* Dials within what is left. Returns the target's socket, or -1: the session is over. */
+/* Moves those that the first one's rule allows into list. Returns how many. */
 static int
-dial(struct session *s, const struct addr *list, int n, const struct io_limit *limit)
+take_group(struct candidates *c, struct addr *list)
+{
+	struct rule *rule = c->rule[0];
+	int n = 0, left = 0;
+
+	for (int i = 0; i < c->n; i++) {
+		if (c->rule[i] == rule) {
+			list[n++] = c->addr[i];
+		} else {
+			c->addr[left] = c->addr[i];
+			c->rule[left++] = c->rule[i];
+		}
+	}
+	c->n = left;
+	return n;
+}
+
+/*
+ * Dials the addresses that the first one's rule allows, under its limits and from its
+ * source. Returns the target's socket, or -1 with errno; EUSERS: a limit was reached, and
+ * the session is over.
+ */
+static int
+dial_group(struct session *s, struct candidates *c, const struct io_limit *limit)
+{
+	struct rule *rule = c->rule[0];
+	const struct outgoing *out = session_outgoing(s, rule);
+	struct addr list[NET_ADDRS];
+	int n = take_group(c, list), fd = -1;
+
+	n = outgoing_order(out, list, n);
+	if (session_enter(s, rule) == -1) {
+		errno = EUSERS;
+		return -1;
+	}
+	errno = EAFNOSUPPORT;
+	if (n > 0)
+		fd = net_dial(list, n, &out->source, limit, &s->addr);
+	if (fd == -1)
+		session_leave(s);
+	return fd;
+}
+
+/*
+ * Dials within what is left: the addresses of one rule after those of another. Returns
+ * the target's socket, or -1: the session is over.
+ */
+static int
+dial(struct session *s, struct candidates *c, const struct io_limit *limit)
 {
 	int64_t begin = io_now_ms();
-	int fd = net_dial(list, n, limit, &s->addr);
+	int fd;
 
+	do
+		fd = dial_group(s, c, limit);
+	while (fd == -1 && c->n > 0 && errno != EUSERS && errno != ECANCELED &&
+		errno != ETIMEDOUT);
 	s->dial_ms = io_now_ms() - begin;
-	if (fd != -1) {
+	if (fd != -1)
 		s->connected = true;
-		return fd;
-	}
-	if (errno == ECANCELED)
-		return session_lost_client(s);
-	return session_refuse(
-		s, rep_for_errno(errno), END_CONNECT_FAILED, net_error_text(errno));
+	else if (errno == ECANCELED)
+		(void)session_lost_client(s);
+	else if (errno != EUSERS)
+		(void)session_refuse(s, rep_for_errno(errno), END_CONNECT_FAILED,
+			net_error_text(errno));
+	return fd;
 }
 
 /* From the request to a connected target. Returns its socket, or -1: it is over. */
@@ -75,56 +138,30 @@ static int
 reach_target(struct session *s)
 {
 	struct io_limit limit = session_limit(s, s->conf->common.connect_ms);
-	const char *why = rules_client(&s->conn->client);
-	struct addr list[NET_ADDRS];
+	struct candidates c = { .n = 0 };
 	int n;
 
-	if (why)
-		return session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_DENIED, why);
-	n = find_addresses(s, list);
-	if (n != -1)
-		n = keep_allowed(s, list, n);
-	return n == -1 ? -1 : dial(s, list, n, &limit);
-}
-
-/* The reply, with the local address of the connection in BND; then the early payload. */
-static int
-begin_tunnel(struct session *s, int target)
-{
-	struct relay *r = &s->conn->relay;
-	struct io_limit limit = session_limit(s, s->conf->common.handshake_ms);
-	uint8_t buf[SOCKS_MESSAGE];
-	struct addr bnd;
-	size_t size;
-
-	if (net_local(target, &bnd) == -1)
-		return session_refuse(
-			s, SOCKS_REP_FAILURE, END_CONNECT_FAILED, net_error_text(errno));
-	s->rep = SOCKS_REP_SUCCEEDED;
-	size = socks_build_reply(buf, SOCKS_REP_SUCCEEDED, &bnd);
-	if (io_write(r->fd[CLIENT], buf, size, &limit) == -1) {
-		relay_reset(r, END_CLIENT_RESET);
+	if (!session_may(s, SESSION_ANY_ADDRESS))
 		return -1;
-	}
-	if (s->in.len == 0)
-		return 0;
-	if (io_write(target, s->in.data, s->in.len, &limit) == -1) {
-		relay_reset(r, END_TARGET_RESET);
+	n = find_addresses(s, c.addr);
+	if (n == -1 || keep_allowed(s, &c, n) == -1)
 		return -1;
-	}
-	relay_count(r, CLIENT, s->in.len);
-	return 0;
+	return dial(s, &c, &limit);
 }
 
 void
 cmd_connect(struct session *s, struct crew *crew)
 {
-	struct relay *r = &s->conn->relay;
 	int target = reach_target(s);
+	struct addr bnd;
 
 	if (target == -1)
 		return;
-	relay_attach(r, target, s->conf->common.idle_ms, s->conf->common.half_closed_ms);
-	if (begin_tunnel(s, target) == 0)
-		conn_carry(s->conn, crew);
+	if (net_local(target, &bnd) == 0) {
+		session_tunnel(s, crew, target, &bnd);
+		return;
+	}
+	io_close(&target);
+	(void)session_refuse(
+		s, SOCKS_REP_FAILURE, END_CONNECT_FAILED, net_error_text(errno));
 }

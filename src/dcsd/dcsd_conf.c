@@ -6,19 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct option_row dcsd_options[] = {
-	{ 'l', "listen", "ADDR", "listen here; repeatable, replaces `listen'" },
-	{ 0, NULL, NULL, NULL },
-};
-
 /* Loopback, both families, one of which the machine may lack. */
 static const char default_listen[] = "1081";
 
 void
 dcsd_conf_init(struct dcsd_conf *conf)
 {
-	*conf = (struct dcsd_conf){ .parked_ms = 120 * 1000 };
+	*conf = (struct dcsd_conf){
+		.parked_ms = 120 * 1000,
+		.bind.timeout_ms = 180 * 1000,
+		.udp.idle_ms = 120 * 1000,
+	};
 	settings_init(&conf->common);
+	auth_conf_init(&conf->auth);
 }
 
 void
@@ -26,14 +26,17 @@ dcsd_conf_free(struct dcsd_conf *conf)
 {
 	settings_free(&conf->common);
 	places_free(&conf->places);
+	auth_conf_free(&conf->auth);
+	rules_free(&conf->rules);
+	outgoing_free(&conf->outgoing);
+	endpoint_conf_free(&conf->bind.at);
+	endpoint_conf_free(&conf->udp.at);
+	cidrs_free(&conf->proxies);
 }
 
 const char *
-dcsd_option(void *config, char letter, const char *arg)
+dcsd_conf_listen(struct dcsd_conf *conf, const char *arg)
 {
-	struct dcsd_conf *conf = config;
-
-	(void)letter; /* there is one */
 	conf->listen_given = true;
 	return places_add(&conf->places, arg, NULL);
 }
@@ -61,6 +64,16 @@ read_listen(struct conf *conf, config_setting_t *setting, const struct conf_key 
 	places_free(&checked);
 }
 
+static void
+read_rules(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
+	void *into)
+{
+	struct dcsd_conf *dcsd = into;
+
+	dcsd->rules_given = true;
+	rules_read(conf, setting, key, &dcsd->rules);
+}
+
 static const struct conf_key timeout_keys[] = {
 	SETTINGS_TIMEOUTS(struct dcsd_conf),
 	{ "parked", conf_read_timeout, offsetof(struct dcsd_conf, parked_ms), 0, 86400,
@@ -68,9 +81,43 @@ static const struct conf_key timeout_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
+static const struct conf_key limit_keys[] = {
+	SETTINGS_LIMITS(struct dcsd_conf),
+	{ "per_client", conf_read_int, offsetof(struct dcsd_conf, per_client), 0, 1000000,
+		NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
+static const struct conf_key bind_keys[] = {
+	{ "ports", conf_read_ports, offsetof(struct bind_conf, at.ports), 0, 0, NULL },
+	{ "advertise", endpoint_read_advertise, offsetof(struct bind_conf, at), 0, 0,
+		NULL },
+	{ "timeout", conf_read_timeout, offsetof(struct bind_conf, timeout_ms), 0, 86400,
+		NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
+static const struct conf_key udp_keys[] = {
+	{ "ports", conf_read_ports, offsetof(struct udp_conf, at.ports), 0, 0, NULL },
+	{ "advertise", endpoint_read_advertise, offsetof(struct udp_conf, at), 0, 0,
+		NULL },
+	{ "idle", conf_read_seconds, offsetof(struct udp_conf, idle_ms), 0,
+		SETTINGS_FOREVER_S, NULL },
+	{ "any_source", conf_read_bool, offsetof(struct udp_conf, any_source), 0, 0,
+		NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
+#define AT(field) offsetof(struct dcsd_conf, field)
 const struct conf_key dcsd_keys[] = {
 	{ "listen", read_listen, 0, 0, 0, NULL },
-	SETTINGS_KEYS(struct dcsd_conf, timeout_keys),
+	SETTINGS_KEYS(struct dcsd_conf, timeout_keys, limit_keys),
+	{ "auth", conf_read_group, AT(auth), 0, 0, auth_keys },
+	{ "rules", read_rules, 0, 0, 0, rule_keys },
+	{ "outgoing", conf_read_group, AT(outgoing), 0, 0, outgoing_keys },
+	{ "bind", conf_read_group, AT(bind), 0, 0, bind_keys },
+	{ "udp", conf_read_group, AT(udp), 0, 0, udp_keys },
+	{ "proxy_protocol", conf_read_cidrs, AT(proxies), 0, 0, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
@@ -84,24 +131,33 @@ beyond_loopback(const struct places *places)
 	return NULL;
 }
 
-struct conf *
-dcsd_configure(void *config, const char *path)
+/* Anybody could use it to reach what this machine can reach. */
+static void
+refuse_open_relay(struct conf *file, const struct dcsd_conf *conf)
 {
-	struct dcsd_conf *dcsd = config;
-	struct conf *conf = conf_read(path, dcsd_keys, dcsd);
-	const struct addr *open;
+	const struct addr *open = beyond_loopback(&conf->places);
 	char text[ADDR_TEXT];
 
-	if (!conf || conf_errors(conf) > 0)
-		return conf;
-	if (dcsd->places.n == 0)
-		(void)places_add(&dcsd->places, default_listen, NULL);
-	open = beyond_loopback(&dcsd->places);
-	if (open)
-		conf_error(conf, dcsd->listen_given ? NULL : conf_find(conf, "listen"),
-			"%s: with no authentication and no rules, listening beyond "
-			"loopback "
+	if (open && !conf->rules_given &&
+		auth_conf_offers(&conf->auth, SOCKS_METHOD_NONE))
+		conf_error(file, conf->listen_given ? NULL : conf_find(file, "listen"),
+			"%s: listening beyond loopback, with method \"none\" and no "
+			"rules, "
 			"would make this an open relay",
 			addr_text(open, text));
-	return conf;
+}
+
+struct conf *
+dcsd_conf_read(struct dcsd_conf *conf, const char *path)
+{
+	struct conf *file = conf_read(path, dcsd_keys, conf);
+
+	if (!file || conf_errors(file) > 0)
+		return file;
+	if ((conf->places.n == 0 && places_add(&conf->places, default_listen, NULL)) ||
+		(!conf->rules_given && rules_default(&conf->rules) == -1))
+		conf_error(file, NULL, "out of memory");
+	auth_conf_check(file, &conf->auth);
+	refuse_open_relay(file, conf);
+	return file;
 }

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One client of dcsd: greeting and method, request, then the command's own file, and the
- * log line at the end. Runs on the first thread of a crew and blocks there; the client's
- * socket belongs to the conn's relay.
+ * What the steps of a session share: its replies and its end, what the rules say to it,
+ * the tunnel, and the log line. Runs on the first thread of a crew and blocks there; the
+ * client's socket belongs to the conn's relay.
  */
 #include "config.h"
 #include "session.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd_connect.h"
 #include "log.h"
 #include "net.h"
 
@@ -38,8 +36,8 @@ session_lost_client(struct session *s)
 }
 
 /* Ends a session that was not served, after the last message to its client. */
-static int
-end_with(struct session *s, const uint8_t *message, size_t size, enum end end,
+int
+session_end(struct session *s, const uint8_t *message, size_t size, enum end end,
 	const char *error)
 {
 	struct io_limit limit = session_limit(s, FINISH_MS);
@@ -53,86 +51,155 @@ end_with(struct session *s, const uint8_t *message, size_t size, enum end end,
 }
 
 int
+session_reply(struct session *s, enum socks_rep rep, const struct addr *bnd)
+{
+	struct io_limit limit = session_limit(s, s->conf->common.handshake_ms);
+	uint8_t buf[SOCKS_MESSAGE];
+	size_t size = socks_build_reply(buf, rep, bnd);
+
+	s->rep = rep;
+	if (io_write(s->conn->relay.fd[CLIENT], buf, size, &limit) == 0)
+		return 0;
+	relay_reset(&s->conn->relay, END_CLIENT_RESET);
+	return -1;
+}
+
+int
 session_refuse(struct session *s, enum socks_rep rep, enum end end, const char *error)
 {
 	uint8_t buf[SOCKS_MESSAGE];
 
 	s->rep = rep;
-	return end_with(s, buf, socks_build_reply(buf, rep, NULL), end, error);
+	return session_end(s, buf, socks_build_reply(buf, rep, NULL), end, error);
 }
 
-/* RFC 1928 section 3. Returns 0, or -1: the session is over. */
-static int
-negotiate(struct session *s, const struct io_limit *limit)
+struct rules_query
+session_query(
+	const struct session *s, enum socks_command command, const struct socks_dest *dst)
 {
-	int fd = s->conn->relay.fd[CLIENT];
-	struct socks_greeting greeting;
-	uint8_t buf[SOCKS_MESSAGE];
-	size_t used;
-	enum parse parse;
+	return (struct rules_query){ .client = &s->conn->client,
+		.who = &s->who,
+		.command = command,
+		.dst = dst,
+		.server = s->conn->server };
+}
 
-	while ((parse = socks_parse_greeting(&greeting, s->in.data, s->in.len, &used)) ==
-		PARSE_MORE)
-		if (inbox_fill(&s->in, fd, limit) == -1)
-			return session_lost_client(s);
-	if (parse == PARSE_BAD)
-		return end_with(
-			s, NULL, 0, END_BAD_REQUEST, socks_guess_peer(s->in.data[0]));
-	inbox_consume(&s->in, used);
-	if (!memchr(greeting.methods, SOCKS_METHOD_NONE, greeting.nmethods))
-		return end_with(s, buf, socks_build_method(buf, SOCKS_METHOD_REFUSED),
-			END_BAD_REQUEST, "offers no method that is accepted here");
-	if (io_write(fd, buf, socks_build_method(buf, SOCKS_METHOD_NONE), limit) == -1)
-		return session_lost_client(s);
+/* What the rules said: the rule that allows, or a refusal and NULL. */
+static struct rule *
+verdict(struct session *s, struct rule *rule, const struct rule *denied, const char *why)
+{
+	s->named = rule ? rule : denied;
+	if (!rule)
+		(void)session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_DENIED, why);
+	return rule;
+}
+
+/* DST.PORT. */
+static uint16_t
+dst_port(const struct socks_dest *dst)
+{
+	return dst->atyp == SOCKS_ATYP_NAME ? dst->name.port : addr_port(&dst->addr);
+}
+
+struct rule *
+session_may(struct session *s, enum session_open open)
+{
+	const struct socks_dest *dst = &s->request.dst;
+	struct rules_query query =
+		session_query(s, s->request.cmd, open == SESSION_ANY_TARGET ? NULL : dst);
+	uint16_t port = open == SESSION_ANY_ADDRESS ? dst_port(dst) : 0;
+	const struct rule *denied;
+	const char *why;
+	struct rule *rule =
+		rules_may_allow(&s->conf->rules, &query, NULL, port, &denied, &why);
+
+	return verdict(s, rule, denied, why);
+}
+
+struct rule *
+session_decide(struct session *s, const struct addr *addr)
+{
+	struct rules_query query = session_query(s, s->request.cmd, &s->request.dst);
+	const struct rule *denied;
+	const char *why;
+	struct rule *rule = rules_decide(&s->conf->rules, &query, addr, &denied, &why);
+
+	return verdict(s, rule, denied, why);
+}
+
+static bool
+has_user(const struct session *s)
+{
+	return s->who.name[0] != '\0';
+}
+
+int
+session_enter(struct session *s, struct rule *rule)
+{
+	s->named = rule;
+	if (!rule_enter(rule))
+		return session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_LIMIT,
+			"the rule's limit is reached");
+	if (has_user(s) &&
+		!tally_take(s->dcsd->users, s->who.name, strlen(s->who.name),
+			s->who.max_tunnels)) {
+		rule_leave(rule);
+		return session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_LIMIT,
+			"the user's limit is reached");
+	}
+	s->rule = rule;
 	return 0;
 }
 
-/*
- * RFC 1928 section 4. The client may park before its request; from the request's first
- * byte on, what is left of the handshake's time counts.
- */
-static int
-read_request(struct session *s, int64_t left_ms)
+void
+session_leave(struct session *s)
 {
-	int fd = s->conn->relay.fd[CLIENT];
-	struct io_limit parked = session_limit(s, s->conf->parked_ms), limit;
-	enum socks_rep rep = SOCKS_REP_FAILURE;
-	size_t used;
-	enum parse parse;
-
-	if (s->in.len == 0 && io_wait(fd, POLLIN, &parked) == -1)
-		return session_lost_client(s);
-	limit = session_limit(s, left_ms);
-	while ((parse = socks_parse_request(
-			&s->request, &rep, s->in.data, s->in.len, &used)) == PARSE_MORE)
-		if (inbox_fill(&s->in, fd, &limit) == -1)
-			return session_lost_client(s);
-	if (parse == PARSE_BAD)
-		return session_refuse(s, rep, END_BAD_REQUEST, "malformed request");
-	inbox_consume(&s->in, used);
-	s->requested = true;
-	return 0;
+	if (!s->rule)
+		return;
+	rule_leave(s->rule);
+	s->rule = NULL;
+	if (has_user(s))
+		tally_give(s->dcsd->users, s->who.name, strlen(s->who.name));
 }
 
-/* The whole handshake under one deadline. Returns 0, or -1: the session is over. */
-static int
-handshake(struct session *s)
+int64_t
+session_idle_ms(const struct session *s)
 {
+	return s->rule && s->rule->idle_ms != -1 ? s->rule->idle_ms
+						 : s->conf->common.idle_ms;
+}
+
+const struct outgoing *
+session_outgoing(const struct session *s, const struct rule *rule)
+{
+	return rule->has_outgoing ? &rule->outgoing : &s->conf->outgoing;
+}
+
+/* What the client sent behind its request. Returns 0, or -1: the session is over. */
+static int
+pass_early_data(struct session *s, int peer)
+{
+	struct relay *r = &s->conn->relay;
 	struct io_limit limit = session_limit(s, s->conf->common.handshake_ms);
 
-	if (negotiate(s, &limit) == -1)
+	if (s->in.len == 0)
+		return 0;
+	if (io_write(peer, s->in.data, s->in.len, &limit) == -1) {
+		relay_reset(r, END_TARGET_RESET);
 		return -1;
-	return read_request(s, io_left_ms(limit.until_ms));
+	}
+	relay_count(r, CLIENT, s->in.len);
+	return 0;
 }
 
-static const char *
-command_word(const struct session *s)
+void
+session_tunnel(struct session *s, struct crew *crew, int peer, const struct addr *bnd)
 {
-	static const char *const words[] = { "-", "connect", "bind", "udp" };
-
-	return s->requested && s->request.cmd <= SOCKS_UDP_ASSOCIATE
-		? words[s->request.cmd]
-		: "-";
+	relay_attach(&s->conn->relay, peer, session_idle_ms(s),
+		s->conf->common.half_closed_ms);
+	if (session_reply(s, SOCKS_REP_SUCCEEDED, bnd) == 0 &&
+		pass_early_data(s, peer) == 0)
+		conn_carry(s->conn, crew);
 }
 
 /* "example.com:80", escaped; "-" before there was a request. */
@@ -164,51 +231,38 @@ error_text(const struct session *s, char *out, size_t size)
 	return out;
 }
 
-static void
-log_tunnel(const struct session *s)
+/* The name of a user or a rule, escaped; "-" for none. Returns out. */
+static char *
+name_text(char *out, size_t size, const char *name)
+{
+	if (!name || *name == '\0')
+		name = "-";
+	return log_escape(out, size, name, strlen(name));
+}
+
+void
+session_log(const struct session *s)
 {
 	const struct relay *r = &s->conn->relay;
+	enum log_level level = s->silent ? LOG_L_DEBUG : LOG_L_INFO;
 	char client[ADDR_TEXT], target[4 * HOSTPORT_TEXT], addr[ADDR_TEXT] = "-";
+	char user[4 * sizeof(s->who.name)], rule[128];
 	char dns[LOG_SECONDS], dial[LOG_SECONDS], time[LOG_SECONDS], error[128];
 
-	if (!log_wants(s->silent ? LOG_L_DEBUG : LOG_L_INFO))
+	if (!log_wants(level))
 		return;
 	if (s->connected)
 		addr_text(&s->addr, addr);
-	log_msg(s->silent ? LOG_L_DEBUG : LOG_L_INFO,
-		"tunnel id=%s client=%s user=- rule=- cmd=%s target=%s addr=%s "
-		"up=%" PRIu64 " down=%" PRIu64 " dns=%s dial=%s time=%s end=%s%s",
-		s->conn->id, addr_text(&s->conn->client, client), command_word(s),
+	log_msg(level,
+		"tunnel id=%s client=%s user=%s rule=%s cmd=%s target=%s addr=%s "
+		"up=%" PRIu64 " down=%" PRIu64 " dns=%s dial=%s time=%s end=%s%s%s",
+		s->conn->id, addr_text(&s->conn->client, client),
+		name_text(user, sizeof(user), s->who.name),
+		name_text(rule, sizeof(rule), s->named ? s->named->name : NULL),
+		s->requested ? rules_command_word(s->request.cmd) : "-",
 		target_text(s, target, sizeof(target)), addr,
 		atomic_load(&r->bytes[CLIENT]), atomic_load(&r->bytes[TARGET]),
 		log_seconds(dns, s->dns_ms), log_seconds(dial, s->dial_ms),
 		log_seconds(time, io_now_ms() - s->conn->start_ms),
-		end_word(relay_end(r)), error_text(s, error, sizeof(error)));
-}
-
-static void
-run_command(struct session *s, struct crew *crew)
-{
-	if (s->request.cmd == SOCKS_CONNECT)
-		cmd_connect(s, crew);
-	else
-		(void)session_refuse(s, SOCKS_REP_BAD_COMMAND, END_BAD_REQUEST,
-			"command not supported");
-}
-
-void
-session_serve(struct conn *conn, struct crew *crew, void *arg)
-{
-	struct session s = {
-		.conf = arg, .conn = conn, .dns_ms = -1, .dial_ms = -1, .rep = -1
-	};
-	char client[ADDR_TEXT];
-
-	log_msg(LOG_L_DEBUG, "tunnel id=%s client=%s start", conn->id,
-		addr_text(&conn->client, client));
-	if (handshake(&s) == 0)
-		run_command(&s, crew);
-	s.silent = !s.requested && relay_end(&conn->relay) == END_CLIENT_EOF;
-	log_tunnel(&s);
-	conn_end(conn);
+		end_word(relay_end(r)), error_text(s, error, sizeof(error)), s->more);
 }

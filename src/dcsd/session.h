@@ -5,37 +5,94 @@
 
 #include "conns.h"
 #include "crew.h"
-#include "dcsd_conf.h"
+#include "dcsd.h"
 #include "io.h"
+#include "rules.h"
 #include "socks_proto.h"
 
 /* Lives on the stack of the crew's first thread. */
 struct session {
+	struct dcsd *dcsd;
 	const struct dcsd_conf *conf;
 	struct conn *conn;
 	struct inbox in; /* what came and is not consumed: after the request, payload */
+	struct identity who;
 	struct socks_request request;
-	bool requested;	  /* request is valid */
-	struct addr addr; /* the target's, when connected */
+	bool requested;		  /* request is valid */
+	struct rule *rule;	  /* that allowed it, and was entered; NULL: none has */
+	const struct rule *named; /* the rule for the log: that, or the one that denied */
+	struct addr addr;	  /* the peer's, when connected */
 	bool connected;
 	int64_t dns_ms, dial_ms; /* -1: there was none */
-	int rep;		 /* that was sent; -1: none */
+	int rep;		 /* that was sent last; -1: none */
 	const char *error;	 /* what went wrong, or NULL */
-	char not_socks[48];	 /* text of an error */
+	char text[64];		 /* room for an error that is made up */
+	char more[256];		 /* behind end= in the log line: " key=value ..." */
 	bool silent;		 /* left before it asked for anything: not worth info */
 };
 
-/* As struct service wants it; arg is the struct dcsd_conf. */
-void session_serve(struct conn *conn, struct crew *crew, void *arg);
+/* How long to wait, and not longer than the client stays: for a deadline from now on. */
+struct io_limit session_limit(const struct session *s, int64_t ms);
+
+/* What the rules are asked for this client, by a command and a destination. */
+struct rules_query session_query(const struct session *s, enum socks_command command,
+	const struct socks_dest *dst);
+
+/* What is open when the rules are asked for the first time. */
+enum session_open {
+	SESSION_ANY_ADDRESS, /* which address DST is: a name may have several */
+	SESSION_ANY_PORT,    /* that, and the port: a peer comes from any */
+	SESSION_ANY_TARGET   /* DST is no target at all */
+};
+
+/*
+ * Asks the rules, before there is an address (rules_may_allow) or for one. Return the
+ * rule that allows it; or NULL, the request was refused with REP 2 and the session is
+ * over.
+ */
+struct rule *session_may(struct session *s, enum session_open open);
+struct rule *session_decide(struct session *s, const struct addr *addr);
+
+/*
+ * Takes a place under the rule's limit, and under that of the user. Returns 0, or -1:
+ * refused with REP 2, and the session is over. session_leave gives both back, and is also
+ * called at the session's end.
+ */
+int session_enter(struct session *s, struct rule *rule);
+void session_leave(struct session *s);
+
+/* The limit of an idle tunnel: the rule's, or timeouts.idle. */
+int64_t session_idle_ms(const struct session *s);
+
+/* How the rule, or dcsd as a whole, reaches targets. */
+const struct outgoing *session_outgoing(const struct session *s, const struct rule *rule);
+
+/* Sends a reply, well formed; bnd NULL: 0.0.0.0:0. Returns 0, or -1: the session is over.
+ */
+int session_reply(struct session *s, enum socks_rep rep, const struct addr *bnd);
 
 /* Sends a reply that refuses; the session then ends for that reason. Always -1. */
 int session_refuse(
 	struct session *s, enum socks_rep rep, enum end end, const char *error);
 
+/*
+ * Ends a session that is not served: sends the last message to its client (size 0: there
+ * is none) so that it arrives, and notes why. Always -1.
+ */
+int session_end(struct session *s, const uint8_t *message, size_t size, enum end end,
+	const char *error);
+
+/* The log line of the tunnel, when all is over but the sockets are still there. */
+void session_log(const struct session *s);
+
 /* Notes why reading from or writing to the client failed (errno). Always -1. */
 int session_lost_client(struct session *s);
 
-/* How long to wait, and not longer than the client stays: for a deadline from now on. */
-struct io_limit session_limit(const struct session *s, int64_t ms);
+/*
+ * The peer is there: the relay owns its socket from now on. Sends the reply with bnd,
+ * then what the client sent early, and carries the tunnel to its end.
+ */
+void session_tunnel(
+	struct session *s, struct crew *crew, int peer, const struct addr *bnd);
 
 #endif

@@ -55,7 +55,7 @@ reach_upstream(struct forward *f)
 	struct io_limit limit = limit_of(f, common->connect_ms);
 	struct addr list[NET_ADDRS], used;
 	int n = net_resolve(&f->conf->upstream.address, list, NET_ADDRS);
-	int fd = n == -1 ? -1 : net_dial(list, n, &limit, &used);
+	int fd = n == -1 ? -1 : net_dial(list, n, NULL, &limit, &used);
 
 	if (fd == -1)
 		return give_up(f, net_error_text(errno));
@@ -71,12 +71,13 @@ reach_upstream(struct forward *f)
 static int
 ask_upstream(struct forward *f)
 {
+	static const struct socks_greeting offer = { 1, { SOCKS_METHOD_NONE } };
 	const struct settings *common = &f->conf->common;
 	struct io_limit limit = limit_of(f, common->handshake_ms);
 	struct socks_request request = { .cmd = SOCKS_CONNECT };
 
 	socks_dest_from_hostport(&request.dst, &f->route->target);
-	if (socks_client_greet(&f->socks, &limit) == -1)
+	if (socks_client_greet(&f->socks, &offer, &limit) == -1)
 		return give_up(f, f->socks.error);
 	limit = limit_of(f, common->handshake_ms + common->connect_ms);
 	if (socks_client_request(&f->socks, &request, &limit) == -1)

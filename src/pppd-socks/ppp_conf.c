@@ -272,10 +272,15 @@ static const struct conf_key timeout_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
+static const struct conf_key limit_keys[] = {
+	SETTINGS_LIMITS(struct ppp_conf),
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
 const struct conf_key ppp_keys[] = {
 	{ "upstreams", read_upstreams, 0, 0, 0, upstream_keys },
 	{ "routes", read_routes, 0, 0, 0, route_keys },
-	SETTINGS_KEYS(struct ppp_conf, timeout_keys),
+	SETTINGS_KEYS(struct ppp_conf, timeout_keys, limit_keys),
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 

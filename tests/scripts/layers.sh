@@ -61,6 +61,8 @@ awk_status=0
     } else if (home[its] == "src/common") {
       if (folder(FILENAME) == "src/common" && rank[its] > rank[module(FILENAME)])
         complain(at module(FILENAME) " may not include " part[2] ", a higher layer")
+    } else if (folder(FILENAME) == "src/dcsd-passwd" && home[its] == "src/dcsd") {
+      next # it edits what dcsd reads
     } else if (home[its] != folder(FILENAME)) {
       complain(at folder(FILENAME) " may not include " part[2] " of " home[its])
     }
@@ -71,6 +73,6 @@ awk_status=0
     if (includes < 50)
       complain("only " includes + 0 " includes found: this looks at the wrong files")
     exit bad
-  }' src/common/*.[ch] src/dcsd/*.[ch] src/pppd-socks/*.[ch]) || awk_status=$?
+  }' src/*/*.[ch]) || awk_status=$?
 [ "$awk_status" -eq 0 ] || fail "the layers are not kept"
 ok "no file includes a higher layer, or the other daemon"

@@ -31,8 +31,6 @@ static const struct refusal refusals[] = {
 	{ "VER 4", BYTES("\4\1\0\1\x7f\0\0\1\0\x50"), 1 },
 	{ "VER 0", BYTES("\0\1\0\1\x7f\0\0\1\0\x50"), 1 },
 	{ "CMD 0", BYTES("\5\0\0\1\x7f\0\0\1\0\x50"), 7 },
-	{ "BIND", BYTES("\5\2\0\1\x7f\0\0\1\0\x50"), 7 },
-	{ "UDP ASSOCIATE", BYTES("\5\3\0\1\0\0\0\0\0\0"), 7 },
 	{ "CMD 4", BYTES("\5\4\0\1\x7f\0\0\1\0\x50"), 7 },
 	{ "CMD f0", BYTES("\5\xf0\0\1\x7f\0\0\1\0\x50"), 7 },
 	{ "CMD ff", BYTES("\5\xff\0\1\x7f\0\0\1\0\x50"), 7 },

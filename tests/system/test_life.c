@@ -218,9 +218,9 @@ END_TEST
 
 START_TEST(unknown_key_is_exit_78_with_file_and_line)
 {
-	struct daemon *d = daemon_spawn(DCSD, "listen = 1081;\nauth: { };\n");
+	struct daemon *d = daemon_spawn(DCSD, "listen = 1081;\nnonsense: { };\n");
 
-	expect_log_line(d, "/conf:2: .*auth");
+	expect_log_line(d, "/conf:2: .*nonsense");
 	expect_exit(d, 78);
 }
 END_TEST

@@ -97,6 +97,11 @@ static const struct conf_key timeout_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
+static const struct conf_key limit_keys[] = {
+	SETTINGS_LIMITS(struct sample),
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
 static const struct conf_key keys[] = {
 	{ "port", conf_read_int, offsetof(struct sample, port), 1, 65535, NULL },
 	{ "other_port", conf_read_int, offsetof(struct sample, other_port), -5, 65535,
@@ -110,7 +115,7 @@ static const struct conf_key keys[] = {
 	{ "list", read_list, 0, 0, 1000, NULL },
 	{ "ports", read_ports, 0, 0, 0, NULL },
 	{ "careless", read_careless, offsetof(struct sample, inner), 0, 0, NULL },
-	SETTINGS_KEYS(struct sample, timeout_keys),
+	SETTINGS_KEYS(struct sample, timeout_keys, limit_keys),
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 

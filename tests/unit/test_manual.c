@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dcsd_conf.h"
+#include "dcsd.h"
 #include "ends.h"
 #include "options.h"
 #include "ppp_conf.h"
@@ -33,11 +33,12 @@ static const struct manual {
 	const struct option_row *options;
 	const struct conf_key *keys;
 	const void *defaults;  /* the struct that keys fill */
-	const char *no_end[4]; /* reasons that this daemon never gives */
+	const char *no_end[6]; /* reasons that this daemon never gives */
 } manuals[] = {
 	{ "dcsd.8", "dcsd.conf.5", dcsd_options, dcsd_keys, &dcsd, { NULL } },
 	{ "pppd-socks.8", "pppd-socks.conf.5", ppp_options, ppp_keys, &ppp,
-		{ "denied", "bad-request", "handshake-timeout", NULL } },
+		{ "denied", "bad-request", "handshake-timeout", "auth-failed", "limit",
+			NULL } },
 };
 
 /* The page that a test looks at. */
@@ -128,15 +129,22 @@ open_conf_manual(int i)
 	return &manuals[i];
 }
 
-/* Whether the item, "c , -config Ar file" or "L Ar route", is of that row. */
+/*
+ * Whether the item, "c , -config Ar file", "L Ar route" or "-explain Ar question", is of
+ * that row.
+ */
 static bool
 is_option(const char *item, const struct option_row *row)
 {
 	char names[64];
 	size_t len;
 
-	len = (size_t)snprintf(names, sizeof(names), "%c%s%s", row->letter,
-		row->name ? " , -" : "", row->name ? row->name : "");
+	if (row->letter < ' ')
+		snprintf(names, sizeof(names), "-%s", row->name);
+	else
+		snprintf(names, sizeof(names), "%c%s%s", row->letter,
+			row->name ? " , -" : "", row->name ? row->name : "");
+	len = strlen(names);
 	return strncmp(item, names, len) == 0 && item[len] == (row->arg ? ' ' : '\0');
 }
 
@@ -159,8 +167,8 @@ expect_options(const struct option_row *rows)
 		while ((at = next_item(at, "Fl", item, sizeof(item))))
 			if (is_option(item, rows))
 				break;
-		ck_assert_msg(at != NULL, "%s: -%c is not there, or not like this", page,
-			rows->letter);
+		ck_assert_msg(at != NULL, "%s: -%c %s is not there, or not like this",
+			page, rows->letter, rows->name);
 	}
 }
 

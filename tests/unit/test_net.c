@@ -67,7 +67,7 @@ START_TEST(both_legs_have_nodelay_keepalive_and_inline_urgent_data)
 
 	ck_assert_int_ne(listening, -1);
 	ck_assert_int_eq(net_local(listening, &at), 0);
-	dialled = net_dial(&at, 1, &limit, &used);
+	dialled = net_dial(&at, 1, NULL, &limit, &used);
 	ck_assert_int_ne(dialled, -1);
 	ck_assert(addr_equal(&at, &used));
 	accepted = accept(listening, NULL, NULL);
@@ -132,7 +132,7 @@ START_TEST(a_refused_address_gives_way_to_the_next)
 	struct io_limit limit = in_ms(30000);
 
 	ck_assert_int_eq(net_local(listening, &list[2]), 0);
-	fd = net_dial(list, 3, &limit, &used);
+	fd = net_dial(list, 3, NULL, &limit, &used);
 	ck_assert_int_ne(fd, -1);
 	ck_assert(addr_equal(&used, &list[2]));
 	close(fd);
@@ -145,7 +145,7 @@ START_TEST(refused_by_all_is_refused)
 	struct addr list[2] = { dead_address(), dead_address() }, used;
 	struct io_limit limit = in_ms(30000);
 
-	ck_assert_int_eq(net_dial(list, 2, &limit, &used), -1);
+	ck_assert_int_eq(net_dial(list, 2, NULL, &limit, &used), -1);
 	ck_assert_int_eq(errno, ECONNREFUSED);
 }
 END_TEST
@@ -186,7 +186,7 @@ START_TEST(an_address_that_does_not_answer_costs_only_the_attempt_delay)
 	mute_address(&list[0], &mute, fill);
 	ck_assert_int_eq(net_local(listening, &list[1]), 0);
 	begin = io_now_ms();
-	fd = net_dial(list, 2, &limit, &used);
+	fd = net_dial(list, 2, NULL, &limit, &used);
 	ck_assert_int_ne(fd, -1);
 	ck_assert(addr_equal(&used, &list[1]));
 	ck_assert_int_ge(io_now_ms() - begin, 240);
@@ -204,7 +204,7 @@ START_TEST(the_deadline_ends_a_dial)
 
 	mute_address(&at, &mute, fill);
 	limit = in_ms(100);
-	ck_assert_int_eq(net_dial(&at, 1, &limit, &used), -1);
+	ck_assert_int_eq(net_dial(&at, 1, NULL, &limit, &used), -1);
 	ck_assert_int_eq(errno, ETIMEDOUT);
 	close_mute(mute, fill);
 }
@@ -220,7 +220,7 @@ START_TEST(a_client_that_is_reset_ends_a_dial)
 	tcp_pair(client);
 	limit.watch = client[0];
 	tcp_reset(client[1]);
-	ck_assert_int_eq(net_dial(&at, 1, &limit, &used), -1);
+	ck_assert_int_eq(net_dial(&at, 1, NULL, &limit, &used), -1);
 	ck_assert_int_eq(errno, ECANCELED);
 	close(client[0]);
 	close_mute(mute, fill);
@@ -233,7 +233,7 @@ START_TEST(a_socket_connected_to_itself_counts_as_refused)
 	for (int i = 0; i < 40000; i++) {
 		struct addr at = dead_address(), used;
 		struct io_limit limit = in_ms(30000);
-		int fd = net_dial(&at, 1, &limit, &used);
+		int fd = net_dial(&at, 1, NULL, &limit, &used);
 
 		ck_assert_int_eq(fd, -1);
 		ck_assert_int_eq(errno, ECONNREFUSED);

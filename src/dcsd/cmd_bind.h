@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+/* cmd_bind: the BIND command (RFC 1928 sections 4 and 6). */
+#ifndef CMD_BIND_H
+#define CMD_BIND_H
+
+#include "session.h"
+
+/*
+ * Listens, replies with where, waits for the peer, replies again, and carries the tunnel
+ * to its end. Runs on the crew's first thread.
+ */
+void cmd_bind(struct session *s, struct crew *crew);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * UDP ASSOCIATE: the relay socket, the reply, the two halves of the association on the
+ * threads of the crew, and what they counted for the log. Runs on the first thread.
+ */
+#include "config.h"
+#include "cmd_udp.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net.h"
+#include "rep.h"
+#include "udp_assoc.h"
+
+/*
+ * The address in DST, 0.0.0.0 if it is none: names are not looked up. Clients send their
+ * nothing as a name, too.
+ */
+static struct addr
+declared(const struct socks_dest *dst)
+{
+	static const uint8_t nothing[4];
+	struct addr a;
+
+	if (dst->atyp != SOCKS_ATYP_NAME)
+		return dst->addr;
+	if (!addr_from_text(&a, dst->name.host, dst->name.port))
+		addr_from_bytes(&a, AF_INET, nothing, dst->name.port);
+	return a;
+}
+
+/*
+ * Who may send: the client's address, from the port that it has declared. One that has
+ * declared an address that is not its own is behind NAT, and its port will not be that
+ * one either.
+ */
+static struct addr
+sender(const struct session *s)
+{
+	struct addr client = s->conn->client, said = declared(&s->request.dst);
+	uint16_t port = 0;
+
+	if (addr_is_unspecified(&said) || udp_same_host(&said, &client))
+		port = addr_port(&said);
+	if (addr_family(&client) == AF_INET)
+		client.u.in.sin_port = htons(port);
+	else
+		client.u.in6.sin6_port = htons(port);
+	return client;
+}
+
+/* The relay socket, on the address by which the client has come. -1 with errno. */
+static int
+open_relay(const struct session *s, struct addr *told)
+{
+	struct addr local;
+
+	if (net_local(s->conn->relay.fd[CLIENT], &local) == -1)
+		return -1;
+	return endpoint_open(&s->conf->udp.at, &local, SOCK_DGRAM, told);
+}
+
+/* Writes what was counted behind end=: both dgrams_, and the drops that there were. */
+static void
+tell_counts(const struct udp_assoc *a, char *out, size_t size)
+{
+#define WORD(name, word, text) word,
+	static const char *const words[] = { UDP_COUNT_TABLE(WORD) };
+#undef WORD
+	size_t len = 0;
+
+	for (int i = 0; i < UDP_COUNTS; i++) {
+		uint64_t n = a->count[CLIENT][i] + a->count[TARGET][i];
+		char text[64];
+		int one = snprintf(text, sizeof(text), " %s=%" PRIu64, words[i], n);
+
+		if ((n == 0 && i > UDP_DOWN) || len + (size_t)one >= size)
+			continue;
+		memcpy(out + len, text, (size_t)one + 1);
+		len += (size_t)one;
+	}
+}
+
+static void
+run_half(void *arg, int half)
+{
+	if (half == 0)
+		udp_up(arg);
+	else
+		udp_down(arg);
+}
+
+/* From the reply to the end. */
+static void
+associate(struct session *s, struct crew *crew, struct udp_assoc *a,
+	const struct addr *told)
+{
+	a->client = sender(s);
+	a->idle_ms = s->rule->idle_ms != -1 ? s->rule->idle_ms : s->conf->udp.idle_ms;
+	if (session_reply(s, SOCKS_REP_SUCCEEDED, told) == -1)
+		return;
+	crew_split(crew, run_half, a);
+	tell_counts(a, s->more, sizeof(s->more));
+}
+
+void
+cmd_udp(struct session *s, struct crew *crew)
+{
+	struct rule *rule = session_may(s, SESSION_ANY_TARGET);
+	struct udp_assoc a;
+	struct addr told;
+	int relay, error;
+
+	if (!rule || session_enter(s, rule) == -1)
+		return;
+	relay = open_relay(s, &told);
+	if (relay == -1) {
+		(void)session_refuse(s, rep_for_errno(errno), END_CONNECT_FAILED,
+			net_error_text(errno));
+		return;
+	}
+	error = udp_assoc_init(&a, s, relay) == -1 ? errno : 0;
+	if (error == 0)
+		associate(s, crew, &a, &told);
+	udp_assoc_free(&a);
+	if (error != 0)
+		(void)session_refuse(s, rep_for_errno(error), END_CONNECT_FAILED,
+			net_error_text(error));
+}

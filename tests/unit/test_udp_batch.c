@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+/* Tests of udp_batch: datagrams by the dozen over loopback, and what cannot be sent. */
+#include "config.h"
+
+#include <check.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "udp_batch.h"
+
+static struct relay relay;
+static uint64_t count[UDP_COUNTS];
+static struct udp_outbox out;
+static struct udp_inbox *in;
+static int from, to[2];
+static struct addr at[2];
+
+static int
+open_socket(struct addr *bound)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ck_assert(addr_from_text(bound, "127.0.0.1", 0));
+	ck_assert_int_eq(bind(fd, &bound->u.sa, bound->len), 0);
+	ck_assert_int_eq(net_local(fd, bound), 0);
+	return fd;
+}
+
+static void
+set_up(void)
+{
+	struct addr ignored;
+
+	from = open_socket(&ignored);
+	to[0] = open_socket(&at[0]);
+	to[1] = open_socket(&at[1]);
+	ck_assert_int_eq(relay_init(&relay, -1), 0);
+	in = malloc(sizeof(*in));
+	ck_assert(in != NULL);
+	out = (struct udp_outbox){
+		.relay = &relay, .from = TARGET, .sent = UDP_DOWN, .count = count
+	};
+}
+
+static void
+tear_down(void)
+{
+	free(in);
+	relay_destroy(&relay);
+	close(from);
+	close(to[0]);
+	close(to[1]);
+}
+
+static void
+put(int i, const char *text)
+{
+	udp_put(&out, from, &at[i], (const uint8_t *)text, strlen(text), strlen(text));
+}
+
+/* Takes n datagrams, as many calls as it takes; each must be one byte that counts up. */
+static void
+check_counting(int fd, int n)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	for (int have = 0; have < n;) {
+		int came;
+
+		ck_assert_int_eq(poll(&p, 1, 30000), 1);
+		came = udp_receive(fd, in);
+		ck_assert_int_ge(came, 1);
+		for (int i = 0; i < came; i++, have++) {
+			ck_assert_uint_eq(in->list[i].size, 1);
+			ck_assert_uint_eq(*(uint8_t *)in->list[i].data, have);
+		}
+	}
+}
+
+START_TEST(more_than_a_batch_arrives_whole_and_in_order)
+{
+	static uint8_t bytes[3 * UDP_BATCH + 1];
+
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = (uint8_t)i;
+		udp_put(&out, from, &at[0], &bytes[i], 1, 1);
+	}
+	udp_flush(&out);
+	check_counting(to[0], sizeof(bytes));
+	ck_assert_uint_eq(count[UDP_DOWN], sizeof(bytes));
+	ck_assert_uint_eq(relay.bytes[TARGET], sizeof(bytes));
+	ck_assert_int_eq(udp_receive(to[0], in), 0);
+}
+END_TEST
+
+START_TEST(each_goes_to_its_own_address)
+{
+	put(0, "a");
+	put(1, "bc");
+	put(0, "");
+	udp_flush(&out);
+	ck_assert_int_ge(udp_receive(to[0], in), 1);
+	ck_assert_uint_eq(in->list[0].size, 1);
+	ck_assert_int_ge(udp_receive(to[1], in), 1);
+	ck_assert_mem_eq(in->list[0].data, "bc", 2);
+	ck_assert_uint_eq(count[UDP_DOWN], 3);
+}
+END_TEST
+
+START_TEST(the_source_is_told)
+{
+	struct addr source, want;
+
+	put(0, "x");
+	udp_flush(&out);
+	ck_assert_int_eq(udp_receive(to[0], in), 1);
+	ck_assert(addr_from_sockaddr(&source, &in->from[0].u.sa));
+	ck_assert_int_eq(net_local(from, &want), 0);
+	ck_assert(addr_equal(&source, &want));
+}
+END_TEST
+
+START_TEST(each_leaves_by_its_own_socket)
+{
+	struct addr source;
+
+	put(0, "a");
+	udp_put(&out, to[1], &at[0], (const uint8_t *)"b", 1, 1);
+	udp_flush(&out);
+	for (int had = 0, came; had < 2; had += came) {
+		came = udp_receive(to[0], in);
+		ck_assert_int_ge(came, 1);
+		for (int i = 0; i < came; i++) {
+			ck_assert(addr_from_sockaddr(&source, &in->from[i].u.sa));
+			ck_assert_int_eq(addr_equal(&source, &at[1]), had + i == 1);
+		}
+	}
+}
+END_TEST
+
+START_TEST(only_the_payload_counts_as_bytes)
+{
+	udp_put(&out, from, &at[0], (const uint8_t *)"headerdata", 10, 4);
+	udp_flush(&out);
+	ck_assert_uint_eq(relay.bytes[TARGET], 4);
+}
+END_TEST
+
+START_TEST(one_that_is_too_large_is_dropped_and_the_others_flow)
+{
+	static const uint8_t large[SOCKS_UDP_PAYLOAD + 1];
+
+	put(0, "a");
+	udp_put(&out, from, &at[0], large, sizeof(large), sizeof(large));
+	udp_put(&out, from, &at[0], large, sizeof(large) - 1, sizeof(large) - 1);
+	put(1, "b");
+	udp_flush(&out);
+	ck_assert_uint_eq(count[UDP_SIZE], 1);
+	ck_assert_uint_eq(count[UDP_DOWN], 3);
+	ck_assert_uint_eq(count[UDP_SEND], 0);
+	ck_assert_int_eq(udp_receive(to[1], in), 1);
+}
+END_TEST
+
+START_TEST(one_that_cannot_be_sent_is_counted_and_the_others_flow)
+{
+	struct addr nowhere;
+
+	ck_assert(addr_from_text(&nowhere, "255.255.255.255", 9));
+	udp_put(&out, from, &nowhere, (const uint8_t *)"x", 1, 1);
+	put(0, "a");
+	udp_flush(&out);
+	ck_assert_uint_eq(count[UDP_SEND], 1);
+	ck_assert_uint_eq(count[UDP_DOWN], 1);
+	ck_assert_int_eq(udp_receive(to[0], in), 1);
+}
+END_TEST
+
+/* A connected socket is told of ICMP errors, as all are on some systems. */
+START_TEST(an_error_of_an_earlier_datagram_costs_neither_this_nor_the_next)
+{
+	struct pollfd p = { from, POLLIN, 0 };
+	struct addr dead = at[1];
+
+	close(to[1]);
+	ck_assert_int_eq(connect(from, &dead.u.sa, dead.len), 0);
+	ck_assert_int_eq(send(from, "x", 1, 0), 1);
+	ck_assert_int_eq(poll(&p, 1, 30000), 1);
+	put(0, "a");
+	udp_flush(&out);
+	ck_assert_uint_eq(count[UDP_DOWN], 1);
+	ck_assert_int_eq(udp_receive(to[0], in), 1);
+	ck_assert_int_eq(send(from, "x", 1, 0), 1);
+	ck_assert_int_eq(poll(&p, 1, 30000), 1);
+	ck_assert_int_eq(udp_receive(from, in), 0);
+	to[1] = open_socket(&at[1]);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("udp_batch");
+	TCase *tc = tcase_create("udp_batch");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, more_than_a_batch_arrives_whole_and_in_order);
+	tcase_add_test(tc, each_goes_to_its_own_address);
+	tcase_add_test(tc, the_source_is_told);
+	tcase_add_test(tc, each_leaves_by_its_own_socket);
+	tcase_add_test(tc, only_the_payload_counts_as_bytes);
+	tcase_add_test(tc, one_that_is_too_large_is_dropped_and_the_others_flow);
+	tcase_add_test(tc, one_that_cannot_be_sent_is_counted_and_the_others_flow);
+	tcase_add_test(
+		tc, an_error_of_an_earlier_datagram_costs_neither_this_nor_the_next);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
