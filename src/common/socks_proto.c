@@ -9,125 +9,46 @@
 #include "config.h"
 #include "socks_proto.h"
 
-#include <assert.h>
-#include <stdbool.h>
 #include <string.h>
 
 /*
- * A request and a reply have one shape (RFC 1928 sections 4 and 6):
+ * A request and a reply have one shape (RFC 1928 sections 4 and 6), a head and a dest:
  *
  *	VER  CMD|REP  RSV  ATYP  ADDR  PORT
- *
- * and an ADDR that is a name begins with its length.
  */
-enum { VER = 5, HEAD = 4, PORT = 2 };
-enum { AT_CODE = 1, AT_ATYP = 3, AT_ADDR = HEAD, AT_NAME = HEAD + 1 };
+enum { VER = 5, HEAD = 3 };
+enum { AT_CODE = 1 };
 
-_Static_assert(SOCKS_MESSAGE >= AT_NAME + HOST_MAX + PORT, "a request must fit");
-_Static_assert(HOST_MAX == UINT8_MAX, "a name of any length byte must fit in a hostport");
+_Static_assert(SOCKS_MESSAGE >= HEAD + SOCKS_DEST, "a request must fit");
 
-/* The bytes of an ADDR, its length byte included; 0: not known yet; -1: bad ATYP. */
-static int
-addr_field(const uint8_t *data, size_t size)
-{
-	switch (data[AT_ATYP]) {
-	case SOCKS_ATYP_IPV4:
-		return 4;
-	case SOCKS_ATYP_IPV6:
-		return 16;
-	case SOCKS_ATYP_NAME:
-		return size > AT_ADDR ? 1 + data[AT_ADDR] : 0;
-	default:
-		return -1;
-	}
-}
-
-/*
- * Looks at VER and ATYP, and at how much there is. *whole is the size of the message, 0
- * as long as that cannot be told.
- */
+/* Parses either: VER as soon as it is there, ATYP likewise, the rest when it is whole. */
 static enum parse
-measure(const uint8_t *data, size_t size, size_t *whole)
+parse_message(uint8_t *code, struct socks_dest *dest, const uint8_t *data, size_t size,
+	size_t *used)
 {
-	int field;
+	size_t n;
+	enum parse parse;
 
-	*whole = 0;
-	if (size == 0)
-		return PARSE_MORE;
-	if (data[0] != VER)
+	if (size > 0 && data[0] != VER)
 		return PARSE_BAD;
-	if (size < HEAD)
+	if (size <= HEAD)
 		return PARSE_MORE;
-	field = addr_field(data, size);
-	if (field == -1)
-		return PARSE_BAD;
-	if (field == 0)
-		return PARSE_MORE;
-	*whole = HEAD + (size_t)field + PORT;
-	return size < *whole ? PARSE_MORE : PARSE_OK;
+	parse = socks_dest_parse(dest, data + HEAD, size - HEAD, &n);
+	if (parse != PARSE_OK)
+		return parse;
+	*code = data[AT_CODE];
+	*used = HEAD + n;
+	return PARSE_OK;
 }
 
-static uint16_t
-get_port(const uint8_t *data)
-{
-	return (uint16_t)(data[0] << 8 | data[1]);
-}
-
+/* Puts the head; code is CMD or REP. */
 static size_t
-put_port(uint8_t *buf, uint16_t port)
+put_head(uint8_t *buf, uint8_t code)
 {
-	buf[0] = (uint8_t)(port >> 8);
-	buf[1] = port & 0xff;
-	return PORT;
-}
+	const uint8_t head[HEAD] = { VER, code, 0 };
 
-static enum socks_atyp
-atyp_of(const struct addr *a)
-{
-	return addr_family(a) == AF_INET ? SOCKS_ATYP_IPV4 : SOCKS_ATYP_IPV6;
-}
-
-/* From a whole message, into a dest that is all zeros. */
-static void
-get_dest(struct socks_dest *dest, const uint8_t *data, size_t whole)
-{
-	uint16_t port = get_port(data + whole - PORT);
-	int family = data[AT_ATYP] == SOCKS_ATYP_IPV4 ? AF_INET : AF_INET6;
-
-	if (data[AT_ATYP] == SOCKS_ATYP_NAME) {
-		dest->atyp = SOCKS_ATYP_NAME;
-		memcpy(dest->name.host, data + AT_NAME, data[AT_ADDR]);
-		dest->name.port = port;
-	} else {
-		addr_from_bytes(&dest->addr, family, data + AT_ADDR, port);
-		dest->atyp = atyp_of(&dest->addr);
-	}
-}
-
-/* Head, address and port; code is CMD or REP. */
-static size_t
-put_addr(uint8_t *buf, uint8_t code, const struct addr *a)
-{
-	const uint8_t head[HEAD] = { VER, code, 0, atyp_of(a) };
-	const uint8_t *bytes;
-	size_t size;
-
-	bytes = addr_bytes(a, &size);
 	memcpy(buf, head, HEAD);
-	memcpy(buf + HEAD, bytes, size);
-	return HEAD + size + put_port(buf + HEAD + size, addr_port(a));
-}
-
-static size_t
-put_name(uint8_t *buf, uint8_t code, const struct hostport *name)
-{
-	size_t size = strlen(name->host);
-	const uint8_t head[AT_NAME] = { VER, code, 0, SOCKS_ATYP_NAME, (uint8_t)size };
-
-	assert(size > 0 && size <= HOST_MAX);
-	memcpy(buf, head, AT_NAME);
-	memcpy(buf + AT_NAME, name->host, size);
-	return AT_NAME + size + put_port(buf + AT_NAME + size, name->port);
+	return HEAD;
 }
 
 enum parse
@@ -173,73 +94,45 @@ socks_build_method(uint8_t *buf, uint8_t method)
 	return 2;
 }
 
-/*
- * Whether what is there of a request's name rules it out. A NUL would make logs and rules
- * see another name than the resolver; no name has a control byte.
- */
-static bool
-bad_name(const uint8_t *data, size_t size)
-{
-	size_t end = AT_NAME + (size_t)data[AT_ADDR];
-	size_t i;
-
-	if (data[AT_ADDR] == 0)
-		return true;
-	for (i = AT_NAME; i < end && i < size; i++)
-		if (data[i] < ' ' || data[i] == 0x7f)
-			return true;
-	return false;
-}
-
 enum parse
 socks_parse_request(struct socks_request *request, enum socks_rep *rep,
 	const uint8_t *data, size_t size, size_t *used)
 {
-	size_t whole;
-	enum parse parse = measure(data, size, &whole);
+	struct socks_request whole;
+	size_t n;
+	enum parse parse = parse_message(&whole.cmd, &whole.dst, data, size, &n);
 
 	if (parse == PARSE_BAD) {
 		*rep = data[0] == VER ? SOCKS_REP_BAD_ATYP : SOCKS_REP_FAILURE;
 		return PARSE_BAD;
 	}
-	if (whole > 0 && data[AT_ATYP] == SOCKS_ATYP_NAME && bad_name(data, size)) {
+	/* BIND and UDP ASSOCIATE may say port 0: the client does not know it yet. */
+	if ((size > HEAD && socks_dest_bad_name(data + HEAD, size - HEAD)) ||
+		(parse == PARSE_OK && whole.cmd == SOCKS_CONNECT &&
+			socks_dest_port(&whole.dst) == 0)) {
 		*rep = SOCKS_REP_FAILURE;
 		return PARSE_BAD;
 	}
-	if (parse == PARSE_MORE)
-		return PARSE_MORE;
-	/* BIND and UDP ASSOCIATE may say 0: the client does not know the port yet. */
-	if (data[AT_CODE] == SOCKS_CONNECT && get_port(data + whole - PORT) == 0) {
-		*rep = SOCKS_REP_FAILURE;
-		return PARSE_BAD;
+	if (parse == PARSE_OK) {
+		*request = whole;
+		*used = n;
 	}
-	*request = (struct socks_request){ .cmd = data[AT_CODE] };
-	get_dest(&request->dst, data, whole);
-	*used = whole;
-	return PARSE_OK;
+	return parse;
 }
 
 size_t
 socks_build_request(uint8_t *buf, const struct socks_request *request)
 {
-	if (request->dst.atyp == SOCKS_ATYP_NAME)
-		return put_name(buf, request->cmd, &request->dst.name);
-	return put_addr(buf, request->cmd, &request->dst.addr);
+	size_t n = put_head(buf, request->cmd);
+
+	return n + socks_dest_build(buf + n, &request->dst);
 }
 
 enum parse
 socks_parse_reply(
 	struct socks_reply *reply, const uint8_t *data, size_t size, size_t *used)
 {
-	size_t whole;
-	enum parse parse = measure(data, size, &whole);
-
-	if (parse != PARSE_OK)
-		return parse;
-	*reply = (struct socks_reply){ .rep = data[AT_CODE] };
-	get_dest(&reply->bnd, data, whole);
-	*used = whole;
-	return PARSE_OK;
+	return parse_message(&reply->rep, &reply->bnd, data, size, used);
 }
 
 size_t
@@ -247,21 +140,10 @@ socks_build_reply(uint8_t *buf, enum socks_rep rep, const struct addr *bnd)
 {
 	static const uint8_t zeros[4];
 	struct addr nothing;
+	size_t n = put_head(buf, (uint8_t)rep);
 
 	addr_from_bytes(&nothing, AF_INET, zeros, 0);
-	return put_addr(buf, (uint8_t)rep, bnd ? bnd : &nothing);
-}
-
-void
-socks_dest_from_hostport(struct socks_dest *dest, const struct hostport *hp)
-{
-	memset(dest, 0, sizeof(*dest));
-	if (addr_from_text(&dest->addr, hp->host, hp->port)) {
-		dest->atyp = atyp_of(&dest->addr);
-	} else {
-		dest->atyp = SOCKS_ATYP_NAME;
-		dest->name = *hp;
-	}
+	return n + socks_dest_build_addr(buf + n, bnd ? bnd : &nothing);
 }
 
 const char *

@@ -14,9 +14,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "addr.h"
-
-enum parse { PARSE_OK, PARSE_MORE, PARSE_BAD };
+#include "socks_dest.h"
 
 /* The longest message built here, a request with a name of 255, fits. */
 #define SOCKS_MESSAGE 264
@@ -32,9 +30,6 @@ enum socks_method {
 /* RFC 1928 section 4. */
 enum socks_command { SOCKS_CONNECT = 1, SOCKS_BIND = 2, SOCKS_UDP_ASSOCIATE = 3 };
 
-/* RFC 1928 section 5. */
-enum socks_atyp { SOCKS_ATYP_IPV4 = 1, SOCKS_ATYP_NAME = 3, SOCKS_ATYP_IPV6 = 4 };
-
 /* RFC 1928 section 6. */
 enum socks_rep {
 	SOCKS_REP_SUCCEEDED = 0,
@@ -46,17 +41,6 @@ enum socks_rep {
 	SOCKS_REP_TTL_EXPIRED = 6,
 	SOCKS_REP_BAD_COMMAND = 7,
 	SOCKS_REP_BAD_ATYP = 8
-};
-
-/*
- * DST.ADDR and DST.PORT, or BND.ADDR and BND.PORT: a name, or an address. As parsed, atyp
- * goes with addr, so SOCKS_ATYP_IPV4 when an IPv4-mapped IPv6 address came. A name stays
- * a name even where it is the text of an address.
- */
-struct socks_dest {
-	enum socks_atyp atyp;
-	struct addr addr;     /* when atyp is SOCKS_ATYP_IPV4 or SOCKS_ATYP_IPV6 */
-	struct hostport name; /* when atyp is SOCKS_ATYP_NAME */
 };
 
 /* Section 3, client to server: the methods it offers. */
@@ -99,12 +83,6 @@ enum parse socks_parse_method(
 size_t socks_build_request(uint8_t *buf, const struct socks_request *request);
 enum parse socks_parse_reply(
 	struct socks_reply *reply, const uint8_t *data, size_t size, size_t *used);
-
-/*
- * A dest from a host and port: an address when the host is the text of one, else a name
- * (ATYP 3), which is never resolved here.
- */
-void socks_dest_from_hostport(struct socks_dest *dest, const struct hostport *hp);
 
 /* The words of RFC 1928 section 6 for any byte that may stand in REP. */
 const char *socks_rep_text(uint8_t rep);

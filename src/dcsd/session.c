@@ -94,20 +94,13 @@ verdict(struct session *s, struct rule *rule, const struct rule *denied, const c
 	return rule;
 }
 
-/* DST.PORT. */
-static uint16_t
-dst_port(const struct socks_dest *dst)
-{
-	return dst->atyp == SOCKS_ATYP_NAME ? dst->name.port : addr_port(&dst->addr);
-}
-
 struct rule *
 session_may(struct session *s, enum session_open open)
 {
 	const struct socks_dest *dst = &s->request.dst;
 	struct rules_query query =
 		session_query(s, s->request.cmd, open == SESSION_ANY_TARGET ? NULL : dst);
-	uint16_t port = open == SESSION_ANY_ADDRESS ? dst_port(dst) : 0;
+	uint16_t port = open == SESSION_ANY_ADDRESS ? socks_dest_port(dst) : 0;
 	const struct rule *denied;
 	const char *why;
 	struct rule *rule =
