@@ -30,8 +30,7 @@
 enum end { END_TABLE(END_ENUM) END_COUNT };
 #undef END_ENUM
 
-/* "client-eof", and "the client ended first". */
+/* "client-eof". The texts of the table are for whoever reads it. */
 const char *end_word(enum end end);
-const char *end_text(enum end end);
 
 #endif

@@ -70,15 +70,6 @@ ports_hold(const struct ports *ports, uint16_t port)
 	return false;
 }
 
-bool
-words_hold(const struct words *words, const char *word)
-{
-	for (size_t i = 0; i < words->n; i++)
-		if (strcmp(words->list[i], word) == 0)
-			return true;
-	return false;
-}
-
 void
 cidrs_free(struct cidrs *cidrs)
 {

@@ -30,7 +30,6 @@ int words_add(struct words *words, const char *word);
 
 bool cidrs_hold(const struct cidrs *cidrs, const struct addr *addr);
 bool ports_hold(const struct ports *ports, uint16_t port);
-bool words_hold(const struct words *words, const char *word);
 
 void cidrs_free(struct cidrs *cidrs);
 void ports_free(struct ports *ports);

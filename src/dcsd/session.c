@@ -109,17 +109,6 @@ session_may(struct session *s, enum session_open open)
 	return verdict(s, rule, denied, why);
 }
 
-struct rule *
-session_decide(struct session *s, const struct addr *addr)
-{
-	struct rules_query query = session_query(s, s->request.cmd, &s->request.dst);
-	const struct rule *denied;
-	const char *why;
-	struct rule *rule = rules_decide(&s->conf->rules, &query, addr, &denied, &why);
-
-	return verdict(s, rule, denied, why);
-}
-
 static bool
 has_user(const struct session *s)
 {

@@ -46,12 +46,10 @@ enum session_open {
 };
 
 /*
- * Asks the rules, before there is an address (rules_may_allow) or for one. Return the
- * rule that allows it; or NULL, the request was refused with REP 2 and the session is
- * over.
+ * Asks the rules, before there is an address (rules_may_allow). Returns the rule that may
+ * allow it; or NULL, the request was refused with REP 2 and the session is over.
  */
 struct rule *session_may(struct session *s, enum session_open open);
-struct rule *session_decide(struct session *s, const struct addr *addr);
 
 /*
  * Takes a place under the rule's limit, and under that of the user. Returns 0, or -1:
