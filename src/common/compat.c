@@ -219,64 +219,208 @@ compat_unsent(int fd)
 #endif
 }
 
-#if defined(HAVE_RECVMMSG) && defined(HAVE_SENDMMSG)
-static int
-fill_many(struct mmsghdr *m, struct iovec *iov, const struct compat_datagram *list, int n)
-{
-	if (n > COMPAT_MANY)
-		n = COMPAT_MANY;
-	for (int i = 0; i < n; i++) {
-		iov[i] = (struct iovec){ list[i].data, list[i].size };
-		m[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = list[i].sa,
-						 .msg_namelen = list[i].sa_len,
-						 .msg_iov = &iov[i],
-						 .msg_iovlen = 1 } };
-	}
-	return n;
-}
+#ifdef HAVE_STRUCT_IN_PKTINFO_IPI_SPEC_DST
+#define PKTINFO_SIZE CMSG_SPACE(sizeof(struct in_pktinfo))
+#else
+#define PKTINFO_SIZE 0
+#endif
+#ifdef IPV6_RECVPKTINFO
+#define PKTINFO6_SIZE CMSG_SPACE(sizeof(struct in6_pktinfo))
+#else
+#define PKTINFO6_SIZE 0
 #endif
 
+/* What goes with a datagram: its local address, of either family. */
+struct control {
+	_Alignas(struct cmsghdr)
+		uint8_t bytes[PKTINFO_SIZE + PKTINFO6_SIZE + sizeof(struct cmsghdr)];
+};
+
+void
+compat_tell_local(int fd, int family)
+{
+	int one = 1;
+
+#ifdef HAVE_STRUCT_IN_PKTINFO_IPI_SPEC_DST
+	if (family == AF_INET)
+		(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one));
+#endif
+#ifdef IPV6_RECVPKTINFO
+	if (family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one));
+#endif
+	(void)fd;
+	(void)family;
+	(void)one;
+}
+
+static void
+read_local(struct compat_local *local, struct msghdr *m)
+{
+	*local = (struct compat_local){ .family = AF_UNSPEC };
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+#ifdef HAVE_STRUCT_IN_PKTINFO_IPI_SPEC_DST
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			/* Not ipi_addr, which may be a broadcast address. */
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			local->family = AF_INET;
+			memcpy(local->ip, &info.ipi_spec_dst, 4);
+		}
+#endif
+#ifdef IPV6_RECVPKTINFO
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
+				continue;
+			local->family = AF_INET6;
+			memcpy(local->ip, &info.ipi6_addr, 16);
+		}
+#endif
+	}
+}
+
+/* One message for the socket to send, in the room that control is. */
+static void
+put_message(struct msghdr *m, struct control *control, int level, int type,
+	const void *data, size_t size)
+{
+	struct cmsghdr *c;
+
+	m->msg_control = control;
+	m->msg_controllen = CMSG_SPACE(size);
+	c = CMSG_FIRSTHDR(m);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(c), data, size);
+}
+
+/* The interface is left to the system, as it is for any other datagram. */
+static void
+put_local(struct msghdr *m, struct control *control, const struct compat_local *local)
+{
+	*control = (struct control){ { 0 } };
+#ifdef HAVE_STRUCT_IN_PKTINFO_IPI_SPEC_DST
+	if (local->family == AF_INET) {
+		struct in_pktinfo info = { 0 };
+
+		memcpy(&info.ipi_spec_dst, local->ip, 4);
+		put_message(m, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	}
+#endif
+#ifdef IPV6_RECVPKTINFO
+	if (local->family == AF_INET6) {
+		struct in6_pktinfo info = { .ipi6_ifindex = 0 };
+
+		memcpy(&info.ipi6_addr, local->ip, 16);
+		put_message(m, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	}
+#endif
+}
+
+/* A message of the system for each datagram: to be sent, or with room for it. */
+static void
+make_message(struct msghdr *m, struct iovec *iov, const struct compat_datagram *d)
+{
+	*iov = (struct iovec){ d->data, d->size };
+	*m = (struct msghdr){ .msg_name = d->sa,
+		.msg_namelen = d->sa_len,
+		.msg_iov = iov,
+		.msg_iovlen = 1 };
+}
+
+static void
+make_to_send(struct msghdr *m, struct iovec *iov, struct control *control,
+	const struct compat_datagram *d)
+{
+	make_message(m, iov, d);
+	if (d->local)
+		put_local(m, control, d->local);
+}
+
+static void
+make_to_fill(struct msghdr *m, struct iovec *iov, struct control *control,
+	const struct compat_datagram *d)
+{
+	make_message(m, iov, d);
+	if (!d->local)
+		return;
+	m->msg_control = control;
+	m->msg_controllen = sizeof(*control);
+}
+
+static void
+read_message(struct compat_datagram *d, struct msghdr *m, size_t size)
+{
+	d->size = size;
+	d->sa_len = m->msg_namelen;
+	if (d->local)
+		read_local(d->local, m);
+}
+
+#if defined(HAVE_RECVMMSG) && defined(HAVE_SENDMMSG)
 int
 compat_recv_many(int fd, struct compat_datagram *list, int n)
 {
-#if defined(HAVE_RECVMMSG) && defined(HAVE_SENDMMSG)
 	struct mmsghdr m[COMPAT_MANY];
 	struct iovec iov[COMPAT_MANY];
+	struct control control[COMPAT_MANY];
 	int came;
 
-	n = fill_many(m, iov, list, n);
+	if (n > COMPAT_MANY)
+		n = COMPAT_MANY;
+	for (int i = 0; i < n; i++)
+		make_to_fill(&m[i].msg_hdr, &iov[i], &control[i], &list[i]);
 	came = (int)recvmmsg(fd, m, (unsigned)n, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < came; i++) {
-		list[i].size = m[i].msg_len;
-		list[i].sa_len = m[i].msg_hdr.msg_namelen;
-	}
+	for (int i = 0; i < came; i++)
+		read_message(&list[i], &m[i].msg_hdr, m[i].msg_len);
 	return came;
-#else
-	ssize_t size = recvfrom(
-		fd, list->data, list->size, MSG_DONTWAIT, list->sa, &list->sa_len);
-
-	(void)n;
-	if (size == -1)
-		return -1;
-	list->size = (size_t)size;
-	return 1;
-#endif
 }
 
 int
 compat_send_many(int fd, const struct compat_datagram *list, int n)
 {
-#if defined(HAVE_RECVMMSG) && defined(HAVE_SENDMMSG)
 	struct mmsghdr m[COMPAT_MANY];
 	struct iovec iov[COMPAT_MANY];
+	struct control control[COMPAT_MANY];
 
-	n = fill_many(m, iov, list, n);
+	if (n > COMPAT_MANY)
+		n = COMPAT_MANY;
+	for (int i = 0; i < n; i++)
+		make_to_send(&m[i].msg_hdr, &iov[i], &control[i], &list[i]);
 	return (int)sendmmsg(fd, m, (unsigned)n, MSG_NOSIGNAL);
-#else
-	(void)n;
-	if (sendto(fd, list->data, list->size, MSG_NOSIGNAL, list->sa, list->sa_len) ==
-		-1)
-		return -1;
-	return 1;
-#endif
 }
+#else
+int
+compat_recv_many(int fd, struct compat_datagram *list, int n)
+{
+	struct control control;
+	struct msghdr m;
+	struct iovec iov;
+	ssize_t size;
+
+	(void)n;
+	make_to_fill(&m, &iov, &control, list);
+	size = recvmsg(fd, &m, MSG_DONTWAIT);
+	if (size == -1)
+		return -1;
+	read_message(list, &m, (size_t)size);
+	return 1;
+}
+
+int
+compat_send_many(int fd, const struct compat_datagram *list, int n)
+{
+	struct control control;
+	struct msghdr m;
+	struct iovec iov;
+
+	(void)n;
+	make_to_send(&m, &iov, &control, list);
+	return sendmsg(fd, &m, MSG_NOSIGNAL) == -1 ? -1 : 1;
+}
+#endif

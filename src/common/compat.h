@@ -4,6 +4,7 @@
 #define COMPAT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/socket.h>
 
@@ -33,19 +34,36 @@ void compat_bind_late_port(int fd);
 /* Overwrites what must not stay in memory; no compiler leaves it out. */
 void compat_wipe(void *data, size_t size);
 
-/* One datagram: size bytes of data, from or to the address sa. */
+/* The address of this machine that a datagram came to, or is to go out from. */
+struct compat_local {
+	int family; /* AF_INET, AF_INET6; AF_UNSPEC: not known, as the system chooses */
+	uint8_t ip[16]; /* 4 or 16 bytes in network order, then zeros */
+};
+
+/*
+ * One datagram: size bytes of data, from or to the address sa. Both addresses may be left
+ * out (NULL), sa on a connected socket.
+ */
 struct compat_datagram {
 	void *data;
 	size_t size;
 	struct sockaddr *sa;
 	socklen_t sa_len;
+	struct compat_local *local;
 };
+
+/*
+ * Has the datagrams that come to fd, a socket of that family, tell their local address.
+ * Not every system can: on others it stays unknown.
+ */
+void compat_tell_local(int fd, int family);
 
 #define COMPAT_MANY 16 /* datagrams that one call takes at most */
 
 /*
  * Takes what fd has, without waiting, at most n datagrams: size and sa_len are the room,
- * then what came. Returns how many, or -1 with errno; EAGAIN: there is none.
+ * then what came; local is written. Returns how many, or -1 with errno; EAGAIN: there is
+ * none.
  */
 int compat_recv_many(int fd, struct compat_datagram *list, int n);
 

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "conf.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -438,4 +439,26 @@ conf_port_text(struct conf *conf, config_setting_t *setting, char buf[8])
 		return NULL;
 	snprintf(buf, 8, "%d", number);
 	return buf;
+}
+
+int
+conf_word(struct conf *conf, config_setting_t *setting, const char *const *words)
+{
+	const char *text = config_setting_get_string(setting);
+	char all[256] = "";
+	size_t len = 0;
+
+	if (text == NULL) {
+		conf_error_type(conf, setting, "a string");
+		return -1;
+	}
+	for (int i = 0; words[i] != NULL; i++) {
+		if (strcmp(words[i], text) == 0)
+			return i;
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s",
+			i == 0 ? "" : ", ", words[i]);
+		assert(len < sizeof(all));
+	}
+	conf_error(conf, setting, "'%s': none of %s", conf_name(setting), all);
+	return -1;
 }

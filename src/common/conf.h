@@ -73,6 +73,12 @@ config_setting_t *conf_element(config_setting_t *setting, int i);
 const char *conf_port_text(struct conf *conf, config_setting_t *setting, char buf[8]);
 
 /*
+ * Which of the words, of which the last is NULL, the setting is: its index; or -1, and an
+ * error told that has them all.
+ */
+int conf_word(struct conf *conf, config_setting_t *setting, const char *const *words);
+
+/*
  * Readers. A string replaces (frees) the malloc'd one that was there. An integer of type
  * INT64 is one that does not fit (conf_text.h): an error, if no reader tells it.
  */

@@ -20,7 +20,7 @@ enum gate_answer { GATE_REFUSES, GATE_PASSES, GATE_COUNTS };
 
 /*
  * Decides whom to let in. Called with no lock held, and must not block: enter runs on the
- * accepting thread.
+ * accepting thread, or on the one that calls server_take.
  */
 struct gate {
 	/*
@@ -41,6 +41,7 @@ struct conn {
 	struct addr peer;   /* the other end of the socket */
 	struct addr client; /* the same, or whom a proxy there has named */
 	const void *via;    /* what the listening socket was opened for: a route */
+	void *own;	    /* what server_take was given; NULL: it was accepted */
 	int64_t start_ms;
 	char id[CONN_ID]; /* as in the log line: unique on this host for a long time */
 	bool counted;	  /* client is to leave through the gate */
@@ -57,9 +58,9 @@ struct conns *conns_new(int max, const struct gate *gate);
 void conns_free(struct conns *conns); /* none may be left; NULL: nothing */
 
 /*
- * Takes *fd (set to -1) into a new, counted conn. Returns NULL with errno, and *fd is
- * untouched: EACCES: the gate refuses, and *why is its reason; EUSERS: the limit is
- * reached; ENOMEM.
+ * Takes *fd (set to -1; it may be that already: relay_init) into a new, counted conn.
+ * Returns NULL with errno, and *fd is untouched: EACCES: the gate refuses, and *why is
+ * its reason; EUSERS: the limit is reached; ENOMEM.
  */
 struct conn *conns_add(struct conns *conns, int *fd, const struct addr *client,
 	const void *via, const char **why);

@@ -77,6 +77,42 @@ net_listen(const struct addr *addr)
 	return fd;
 }
 
+/*
+ * Linux ends the listening and nothing else. A second call would be kept in the socket,
+ * and by all that are accepted from it later: they would read an end of file at once.
+ */
+void
+net_unlisten(int *fd)
+{
+	if (shutdown(*fd, SHUT_RDWR) == -1)
+		io_close(fd);
+}
+
+/*
+ * A port that the system chose was given back by net_unlisten, any other is still bound:
+ * EINVAL says so, or EACCES before it, to one who is no longer root.
+ */
+static int
+listen_again(int fd, const struct addr *addr)
+{
+	if (bind(fd, &addr->u.sa, addr->len) == -1 && errno != EINVAL && errno != EACCES)
+		return -1;
+	return listen(fd, SOMAXCONN);
+}
+
+int
+net_relisten(int *fd, const struct addr *addr)
+{
+	if (*fd != -1 && listen_again(*fd, addr) == 0)
+		return 0;
+	/* EINVAL: there are systems where the shutdown has been the end of the socket. */
+	if (*fd != -1 && errno != EINVAL)
+		return -1;
+	io_close(fd);
+	*fd = net_listen(addr);
+	return *fd == -1 ? -1 : 0;
+}
+
 int
 net_local(int fd, struct addr *addr)
 {
@@ -186,6 +222,13 @@ net_resolve(const struct hostport *hp, struct addr *list, int size)
 		return -1;
 	}
 	return n;
+}
+
+bool
+net_family_lacks(int error)
+{
+	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL ||
+		error == EPROTONOSUPPORT;
 }
 
 const char *

@@ -14,6 +14,19 @@
  */
 int net_listen(const struct addr *addr);
 
+/*
+ * Stops a socket of net_listen from listening: who connects is refused, who waits in its
+ * queue is reset. Where the system can do that *fd stays, and keeps its port unless the
+ * system chose it; else it is closed and set to -1. Not again before net_relisten.
+ */
+void net_unlisten(int *fd);
+
+/*
+ * Listens again, at the address where it did; as net_listen, but needs no privileges for
+ * a port that was kept. Returns 0; or -1 with errno, to be tried again or closed.
+ */
+int net_relisten(int *fd, const struct addr *addr);
+
 /* The address fd is bound to. Returns 0, or -1 with errno. */
 int net_local(int fd, struct addr *addr);
 
@@ -29,6 +42,9 @@ bool net_is_local(const struct addr *addr);
  * that does not exist or has no address, ETIMEDOUT, EAGAIN (the server failed), ENOMEM.
  */
 int net_resolve(const struct hostport *hp, struct addr *list, int size);
+
+/* Whether that errno of bind or socket says that the machine lacks that family. */
+bool net_family_lacks(int error);
 
 /* Words for an errno of net_resolve or net_dial. */
 const char *net_error_text(int error);

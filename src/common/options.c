@@ -32,7 +32,7 @@ const struct option_row options_common[] = {
 struct table {
 	const struct option_row *rows[ROWS_MAX];
 	struct option longs[ROWS_MAX + 1];
-	char shorts[2 * ROWS_MAX + 3];
+	char shorts[3 * ROWS_MAX + 3];
 };
 
 /* Where the parts of one run of options_parse meet. */
@@ -59,6 +59,18 @@ has_letter(const struct option_row *row)
 	return row->letter > ' ';
 }
 
+/* As struct option has it. "[ADDR:]PORT" is in brackets only in part. */
+static int
+has_arg(const struct option_row *row)
+{
+	const char *closing = row->arg ? strchr(row->arg, ']') : NULL;
+
+	if (!row->arg)
+		return no_argument;
+	return *row->arg == '[' && closing && closing[1] == '\0' ? optional_argument
+								 : required_argument;
+}
+
 static void
 add_rows(struct table *t, const struct option_row *rows)
 {
@@ -74,12 +86,12 @@ add_rows(struct table *t, const struct option_row *rows)
 		t->rows[n++] = rows;
 		if (has_letter(rows))
 			*at++ = rows->letter;
-		if (has_letter(rows) && rows->arg)
+		/* The number of its kind is that of the colons, see getopt_long(3). */
+		for (int i = 0; has_letter(rows) && i < has_arg(rows); i++)
 			*at++ = ':';
 		if (rows->name)
-			t->longs[longs++] = (struct option){ rows->name,
-				rows->arg ? required_argument : no_argument, NULL,
-				rows->letter };
+			t->longs[longs++] = (struct option){ rows->name, has_arg(rows),
+				NULL, rows->letter };
 	}
 }
 
@@ -192,7 +204,7 @@ check_arg(const struct parse *p, int letter, const char *wrong)
 		fprintf(stderr, "-%c", letter);
 	else
 		fprintf(stderr, "--%s", row->name);
-	fprintf(stderr, " %s: %s\n", optarg ? optarg : "", wrong);
+	fprintf(stderr, "%s%s: %s\n", optarg ? " " : "", optarg ? optarg : "", wrong);
 	return usage_hint(p->o->program);
 }
 
@@ -229,6 +241,17 @@ take(const struct parse *p, int letter)
 	}
 }
 
+/* What getopt_long does not do: an argument that may be left out is the next word. */
+static void
+take_next_word(const struct parse *p, int letter, int argc, char **argv)
+{
+	const struct option_row *row = find_row(p->table, letter);
+
+	if (!optarg && has_arg(row) == optional_argument && optind < argc &&
+		*argv[optind] != '-')
+		optarg = argv[optind++];
+}
+
 static int
 parse_all(const struct parse *p, int argc, char **argv)
 {
@@ -240,10 +263,12 @@ parse_all(const struct parse *p, int argc, char **argv)
 
 		if (c == -1)
 			break;
-		if (c == '?' || c == ':')
+		if (c == '?' || c == ':') {
 			status = refuse(p, c, argv[optind - 1]);
-		else
+		} else {
+			take_next_word(p, c, argc, argv);
 			status = take(p, c);
+		}
 	}
 	if (status == -1 && optind < argc) {
 		fprintf(stderr, "%s: unexpected argument: %s\n", p->o->program,

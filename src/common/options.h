@@ -11,7 +11,8 @@ enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 /*
  * One option: its letter, long name and argument's name (NULL: none), and help line. An
- * option that has only a long name has a number from 1 to 31 as its letter.
+ * option that has only a long name has a number from 1 to 31 as its letter. An argument
+ * in brackets, "[PORT]", may be left out: the next word is it only if no '-' begins it.
  */
 struct option_row {
 	char letter;
@@ -33,8 +34,8 @@ struct options {
 };
 
 /*
- * One of the daemon's own options. Returns NULL, or a text that says what is wrong with
- * arg and follows "-l ARG: ".
+ * One of the daemon's own options; arg is NULL if it has none, or it was left out.
+ * Returns NULL, or a text that says what is wrong and follows "-l ARG: ", or "-l: ".
  */
 typedef const char *options_own(void *into, char letter, const char *arg);
 

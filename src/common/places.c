@@ -5,9 +5,18 @@
 
 #include <stdlib.h>
 
+/* Whether there is anything at that port: most of many are found free by this alone. */
+static bool
+port_is_used(const struct places *places, uint16_t port)
+{
+	return places->ports[port / 8] & 1 << port % 8;
+}
+
 bool
 places_hold(const struct places *places, const struct addr *addr)
 {
+	if (!port_is_used(places, addr_port(addr)))
+		return false;
 	for (size_t i = 0; i < places->n; i++)
 		if (addr_collides(&places->list[i].at.addr, addr))
 			return true;
@@ -31,8 +40,12 @@ places_add(struct places *places, const char *text, const void *via)
 	if (!list)
 		return "out of memory";
 	places->list = list;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		uint16_t port = addr_port(&at[i].addr);
+
+		places->ports[port / 8] |= (uint8_t)(1 << port % 8);
 		list[places->n++] = (struct server_place){ at[i], via };
+	}
 	return NULL;
 }
 
@@ -40,5 +53,5 @@ void
 places_free(struct places *places)
 {
 	free(places->list);
-	*places = (struct places){ NULL, 0 };
+	*places = (struct places){ .list = NULL };
 }

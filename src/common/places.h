@@ -9,6 +9,7 @@
 struct places {
 	struct server_place *list;
 	size_t n;
+	uint8_t ports[65536 / 8]; /* a bit for each port that is there */
 };
 
 /*

@@ -169,7 +169,7 @@ enum { AT_COMMAND = 12, AT_FAMILY = 13, AT_LENGTH = 14, HEAD = 16, TLV_HEAD = 3 
 enum { COMMAND_LOCAL = 0x20, COMMAND_PROXY = 0x21 };
 enum { FAMILY_UNSPEC, FAMILY_INET, FAMILY_INET6, FAMILY_UNIX };
 enum { PROTO_UNSPEC, PROTO_STREAM, PROTO_DGRAM };
-enum { TLV_CRC32C = 0x03, TLV_UNIQUE_ID = 0x05, CRC_SIZE = 4 };
+enum { TLV_AUTHORITY = 0x02, TLV_CRC32C = 0x03, TLV_UNIQUE_ID = 0x05, CRC_SIZE = 4 };
 
 /* Bytes of the two addresses, with their ports. */
 static const size_t addresses_size[] = {
@@ -180,7 +180,9 @@ static const size_t addresses_size[] = {
 };
 
 _Static_assert(PROXY_MESSAGE > LINE_MAX_SIZE, "a line with its NUL must fit");
-_Static_assert(PROXY_MESSAGE >= HEAD + 36 + TLV_HEAD + PROXY_ID_MAX, "so must this");
+_Static_assert(
+	PROXY_MESSAGE >= HEAD + 36 + TLV_HEAD + PROXY_NAME_MAX + TLV_HEAD + PROXY_ID_MAX,
+	"so must version 2 with all that it can have");
 
 static uint16_t
 get16(const uint8_t *data)
@@ -425,21 +427,44 @@ put_addresses(uint8_t *buf, size_t *end, const struct addr *src, const struct ad
 	return (uint8_t)(family << 4 | PROTO_STREAM);
 }
 
+static size_t
+put_tlv(uint8_t *buf, uint8_t type, const void *value, size_t len)
+{
+	buf[0] = type;
+	put16(buf + 1, len);
+	put(buf + TLV_HEAD, value, len);
+	return TLV_HEAD + len;
+}
+
+static size_t
+put_extras(uint8_t *buf, const struct proxy_extras *extras)
+{
+	size_t end = 0;
+
+	if (extras->authority) {
+		size_t len = strlen(extras->authority);
+
+		assert(len <= PROXY_NAME_MAX);
+		end += put_tlv(buf, TLV_AUTHORITY, extras->authority, len);
+	}
+	if (extras->id) {
+		assert(extras->id_len <= PROXY_ID_MAX);
+		end += put_tlv(buf + end, TLV_UNIQUE_ID, extras->id, extras->id_len);
+	}
+	return end;
+}
+
 size_t
 proxy_build_v2(uint8_t buf[PROXY_MESSAGE], const struct addr *src, const struct addr *dst,
-	const void *id, size_t id_len)
+	const struct proxy_extras *extras)
 {
 	size_t end = HEAD;
 
-	assert(id_len <= PROXY_ID_MAX);
 	put(buf, signature, sizeof(signature));
 	buf[AT_COMMAND] = src ? COMMAND_PROXY : COMMAND_LOCAL;
 	buf[AT_FAMILY] = src ? put_addresses(buf, &end, src, dst) : 0;
-	if (id) {
-		buf[end++] = TLV_UNIQUE_ID;
-		end += put16(buf + end, id_len);
-		end += put(buf + end, id, id_len);
-	}
+	if (extras)
+		end += put_extras(buf + end, extras);
 	put16(buf + AT_LENGTH, end - HEAD);
 	return end;
 }

@@ -15,6 +15,7 @@
 
 #define PROXY_HEADER_MAX 1024 /* bytes of the longest one that is read */
 #define PROXY_ID_MAX	 128  /* bytes of a UNIQUE_ID */
+#define PROXY_NAME_MAX	 255  /* bytes of an AUTHORITY that is sent */
 
 struct proxy_header {
 	/*
@@ -36,16 +37,27 @@ enum parse proxy_parse(struct proxy_header *header, const char **why, const uint
 	size_t size, size_t *used);
 
 /* What builders need at most, for the NUL behind the line of version 1, too. */
-#define PROXY_MESSAGE 192
+#define PROXY_MESSAGE 448
+
+/* What version 2 may say beside the addresses, in a LOCAL header as well. NULL: not. */
+struct proxy_extras {
+	const void *id; /* UNIQUE_ID */
+	size_t id_len;	/* at most PROXY_ID_MAX */
+	/*
+	 * AUTHORITY: the host name by which who gets the header is addressed, as TLS has
+	 * it in its SNI; a proxy there may choose by it. At most PROXY_NAME_MAX bytes.
+	 */
+	const char *authority;
+};
 
 /*
- * src NULL: a connection of the proxy's own, which names nobody (UNKNOWN, LOCAL). id NULL
- * for none; id_len is at most PROXY_ID_MAX. When one address is IPv4 and the other IPv6,
- * the first is sent as an IPv4-mapped one.
+ * src NULL: a connection of the proxy's own, which names nobody (UNKNOWN, LOCAL). extras
+ * NULL: none. When one address is IPv4 and the other IPv6, the first is sent as an
+ * IPv4-mapped one.
  */
 size_t proxy_build_v1(
 	uint8_t buf[PROXY_MESSAGE], const struct addr *src, const struct addr *dst);
 size_t proxy_build_v2(uint8_t buf[PROXY_MESSAGE], const struct addr *src,
-	const struct addr *dst, const void *id, size_t id_len);
+	const struct addr *dst, const struct proxy_extras *extras);
 
 #endif

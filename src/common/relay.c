@@ -42,13 +42,20 @@ relay_init(struct relay *r, int client_fd)
 	return 0;
 }
 
-void
-relay_attach(struct relay *r, int target_fd, int64_t idle_ms, int64_t half_closed_ms)
+static void
+set_write_tick(int fd)
 {
 	struct timeval tick = { WRITE_TICK_MS / 1000, WRITE_TICK_MS % 1000 * 1000 };
 
-	(void)setsockopt(r->fd[CLIENT], SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick));
-	(void)setsockopt(target_fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick));
+}
+
+void
+relay_attach(struct relay *r, int target_fd, int64_t idle_ms, int64_t half_closed_ms)
+{
+	if (r->fd[CLIENT] != -1)
+		set_write_tick(r->fd[CLIENT]);
+	set_write_tick(target_fd);
 	r->idle_ms = idle_ms;
 	r->half_closed_ms = half_closed_ms;
 	atomic_store(&r->last_ms, io_now_ms());

@@ -34,10 +34,17 @@ struct relay {
 	pthread_cond_t one_over;   /* over[] has changed */
 };
 
-/* Takes the client's socket; there is no target yet. Returns 0, or -1 with errno. */
+/*
+ * Takes the client's socket; there is no target yet. Returns 0, or -1 with errno. -1 for
+ * a client that has none, but sends datagrams: relay_direction is not for it, and
+ * relay_cut wakes nobody before relay_attach, but sets stopped.
+ */
 int relay_init(struct relay *r, int client_fd);
 
-/* Takes the target's socket, with the limits; before the directions run. */
+/*
+ * Takes the target's socket, with the limits; before the directions run. After relay_cut
+ * it is shut for reading at once: who reads it is at its end.
+ */
 void relay_attach(
 	struct relay *r, int target_fd, int64_t idle_ms, int64_t half_closed_ms);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * server: the listening sockets and the one thread that accepts. Each client becomes a
- * conn and is handed to a crew.
+ * conn and is handed to a crew. While it runs a socket may be told to refuse clients.
  */
 #ifndef SERVER_H
 #define SERVER_H
@@ -48,6 +48,20 @@ const struct addr *server_listener(const struct server *s, size_t i, const void 
 bool server_owns(const struct server *s, const struct addr *addr);
 
 struct conns *server_conns(struct server *s);
+
+/*
+ * Any thread, until server_free: the listening sockets opened for that via refuse clients
+ * (ECONNREFUSED) from very soon on, or take them again. One that cannot be opened again
+ * is told of in the log, and tried every second; all else is left to the caller to tell.
+ */
+void server_refuse(struct server *s, const void *via, bool refuse);
+
+/*
+ * Any thread, until server_free: has a client served as if it had been accepted, but
+ * it has no socket (fd -1): it sends datagrams. The gate and the limit apply; own is put
+ * into its conn. Returns 0; or -1 with errno, told in the log, and own is not taken.
+ */
+int server_take(struct server *s, const struct addr *client, const void *via, void *own);
 
 /* Any thread but the accepting one: stops accepting, closes the listening sockets, ends
  * the thread. */

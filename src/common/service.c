@@ -38,6 +38,8 @@ struct start {
 	struct privs privs;
 	struct pidfile pidfile;
 	struct server *server;
+	bool started; /* or begun to: stop is due */
+	bool busy;    /* it was called, and threads are left */
 	sigset_t signals;
 };
 
@@ -133,6 +135,15 @@ drop_privileges(struct start *st)
 	return step ? start_failed(step, strerror(errno)) : 0;
 }
 
+static int
+start_service(struct start *st)
+{
+	if (!st->service->start)
+		return 0;
+	st->started = true;
+	return st->service->start(st->config, st->server);
+}
+
 /* The steps that need root, then those that start threads. Returns 0, or -1: told. */
 static int
 bring_up(struct start *st)
@@ -140,7 +151,8 @@ bring_up(struct start *st)
 	if (hold_pidfile(st) == -1 || bind_places(st) == -1 || open_service(st) == -1 ||
 		drop_privileges(st) == -1)
 		return -1;
-	if (log_start() == -1 || server_start(st->server) == -1)
+	if (log_start() == -1 || start_service(st) == -1 ||
+		server_start(st->server) == -1)
 		return start_failed("thread", strerror(errno));
 	return 0;
 }
@@ -202,6 +214,16 @@ cut_all(struct conns *conns, enum end why)
 	return conns_wait(conns, io_now_ms() + CUT_MS) == 0;
 }
 
+/* No more clients, and none of the daemon's own threads that might bring some. */
+static void
+quiesce(struct start *st)
+{
+	server_quiesce(st->server);
+	if (st->started && st->service->stop(st->config) == -1)
+		st->busy = true;
+	st->started = false;
+}
+
 /*
  * Lets the tunnels finish until they have, the time is over, or a second signal comes;
  * then cuts the others. Returns as cut_all.
@@ -230,27 +252,30 @@ drain_tunnels(const struct start *st)
 	return all_gone;
 }
 
-/* Serves until told to end. Returns when nothing runs any more, or all that can be done.
- */
-static void
+/* Serves until told to end. Returns as cut_all. */
+static bool
 serve(struct start *st)
 {
 	int sig = wait_signal(st, false);
 	bool all_gone;
 
-	server_quiesce(st->server);
+	quiesce(st);
 	if (sig == SIGQUIT)
 		all_gone = cut_all(server_conns(st->server), END_SHUTDOWN);
 	else
 		all_gone = drain_tunnels(st);
 	log_msg(LOG_L_NOTICE, "%s ends", st->service->name);
-	/* A thread in getaddrinfo cannot be woken. */
-	if (!all_gone || server_free(st->server, CUT_MS) == -1) {
-		pidfile_drop(&st->pidfile);
-		log_stop(CUT_MS);
-		_exit(EXIT_OK);
-	}
-	st->server = NULL;
+	return all_gone;
+}
+
+/* After a failed start, which may have come as far as to threads. Returns as cut_all. */
+static bool
+abandon(struct start *st)
+{
+	if (!st->server)
+		return true;
+	quiesce(st);
+	return cut_all(server_conns(st->server), END_SHUTDOWN);
 }
 
 /* The life of the process that serves, after detaching. Returns its exit status. */
@@ -258,6 +283,7 @@ static int
 live(struct start *st)
 {
 	int status = EXIT_OK;
+	bool all_gone;
 
 	pthread_sigmask(SIG_BLOCK, &st->signals, NULL);
 	if (bring_up(st) == -1)
@@ -265,14 +291,18 @@ live(struct start *st)
 	if (status == EXIT_OK)
 		tell_ready(st);
 	daemon_ready(status);
-	if (status == EXIT_OK)
-		serve(st);
-	if (st->server)
-		(void)server_free(st->server, CUT_MS);
-	if (st->service->close)
+	all_gone = status == EXIT_OK ? serve(st) : abandon(st);
+	if (st->busy)
+		all_gone = false;
+	if (all_gone && st->server)
+		all_gone = server_free(st->server, CUT_MS) == 0;
+	if (all_gone && st->service->close)
 		st->service->close(st->config);
 	pidfile_drop(&st->pidfile);
 	log_stop(CUT_MS);
+	/* A thread in getaddrinfo cannot be woken, and still uses what is there. */
+	if (!all_gone)
+		_exit(status);
 	return status;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * service: the life of a daemon from its command line to its exit, the same for both:
- * options, configuration, detach, log, pidfile, bind, privileges, ready, serve, drain.
+ * options, configuration, detach, log, pidfile, bind, open, privileges, start, accept,
+ * ready, serve; then no more accepting, stop, drain, close.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
@@ -37,6 +38,18 @@ struct service {
 	 */
 	const char *(*open)(void *config); /* may be NULL, both */
 	void (*close)(void *config);
+	/*
+	 * start: the daemon's own threads, as the last step before clients are accepted,
+	 * who thus find all that it has made; privileges are dropped, the log is written
+	 * by its thread. Returns 0, or -1 with errno, and is undone by stop all the same.
+	 * stop: ends them, when no client is accepted any more, and before those who are
+	 * there have time to end, or are cut. These may still use what start has made: it
+	 * is freed in close. Returns 0, or -1 when a thread is busy, in the resolver say:
+	 * the process will end over it, without close.
+	 * The threads may use server until stop.
+	 */
+	int (*start)(void *config, struct server *server); /* may be NULL, both */
+	int (*stop)(void *config);
 	/* Words for the log, as " for route web", or "". */
 	const char *(*via_text)(const void *via, char *buf, size_t size);
 };

@@ -27,8 +27,10 @@ read_more(struct socks_client *c, const struct io_limit *limit)
 	if (inbox_fill(&c->in, c->fd, limit) == 0)
 		return 0;
 	if (errno == EPIPE)
-		return bad_server(c, "closed the connection during the handshake");
-	c->error = errno == ETIMEDOUT ? "no answer in time" : net_error_text(errno);
+		c->error = "closed the connection during the handshake";
+	else
+		c->error =
+			errno == ETIMEDOUT ? "no answer in time" : net_error_text(errno);
 	return -1;
 }
 
@@ -49,15 +51,13 @@ is_offered(const struct socks_greeting *offer, uint8_t method)
 }
 
 int
-socks_client_greet(struct socks_client *c, const struct socks_greeting *offer,
+socks_client_method(struct socks_client *c, const struct socks_greeting *offer,
 	const struct io_limit *limit)
 {
-	uint8_t buf[SOCKS_MESSAGE], method;
+	uint8_t method;
 	size_t used;
 	enum parse parse;
 
-	if (send_message(c, buf, socks_build_greeting(buf, offer), limit) == -1)
-		return -1;
 	while ((parse = socks_parse_method(&method, c->in.data, c->in.len, &used)) ==
 		PARSE_MORE)
 		if (read_more(c, limit) == -1)
@@ -73,17 +73,23 @@ socks_client_greet(struct socks_client *c, const struct socks_greeting *offer,
 }
 
 int
-socks_client_password(struct socks_client *c, const struct socks_credentials *credentials,
+socks_client_greet(struct socks_client *c, const struct socks_greeting *offer,
 	const struct io_limit *limit)
 {
-	uint8_t buf[SOCKS_CREDENTIALS], status;
+	uint8_t buf[SOCKS_MESSAGE];
+
+	if (send_message(c, buf, socks_build_greeting(buf, offer), limit) == -1)
+		return -1;
+	return socks_client_method(c, offer, limit);
+}
+
+int
+socks_client_status(struct socks_client *c, const struct io_limit *limit)
+{
+	uint8_t status;
 	size_t used;
 	enum parse parse;
-	int sent = send_message(c, buf, socks_build_credentials(buf, credentials), limit);
 
-	compat_wipe(buf, sizeof(buf));
-	if (sent == -1)
-		return -1;
 	while ((parse = socks_parse_auth_status(&status, c->in.data, c->in.len, &used)) ==
 		PARSE_MORE)
 		if (read_more(c, limit) == -1)
@@ -94,6 +100,17 @@ socks_client_password(struct socks_client *c, const struct socks_credentials *cr
 	if (status != 0)
 		return bad_server(c, "refused the name or password");
 	return 0;
+}
+
+int
+socks_client_password(struct socks_client *c, const struct socks_credentials *credentials,
+	const struct io_limit *limit)
+{
+	uint8_t buf[SOCKS_CREDENTIALS];
+	int sent = send_message(c, buf, socks_build_credentials(buf, credentials), limit);
+
+	compat_wipe(buf, sizeof(buf));
+	return sent == -1 ? -1 : socks_client_status(c, limit);
 }
 
 int

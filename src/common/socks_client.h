@@ -17,8 +17,9 @@ struct socks_client {
 };
 
 /*
- * All of these block up to the limit, and return -1 with errno (of io.h; EPROTO: the
- * server's fault) and error when they fail. The steps go in this order.
+ * All of these block up to the limit, and return -1 with errno (of io.h; EPIPE: the
+ * server has ended the connection; EPROTO: what it said is wrong, or no) and error when
+ * they fail. The steps go in this order.
  */
 
 /*
@@ -39,7 +40,14 @@ int socks_client_password(struct socks_client *c,
 int socks_client_request(struct socks_client *c, const struct socks_request *request,
 	const struct io_limit *limit);
 
-/* Blocks for one more reply, the second of BIND. As socks_client_request. */
+/*
+ * The second halves of these steps alone, for who has sent the first ones in some other
+ * way: block for the choice of a method, for the status of the password, for a reply.
+ * Results as those of the whole steps. The second reply of BIND comes by itself, too.
+ */
+int socks_client_method(struct socks_client *c, const struct socks_greeting *offer,
+	const struct io_limit *limit);
+int socks_client_status(struct socks_client *c, const struct io_limit *limit);
 int socks_client_reply(struct socks_client *c, const struct io_limit *limit);
 
 #endif

@@ -7,9 +7,6 @@
 #include "cmd_udp.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "net.h"
 #include "rep.h"
@@ -63,27 +60,6 @@ open_relay(const struct session *s, struct addr *told)
 	return endpoint_open(&s->conf->udp.at, &local, SOCK_DGRAM, told);
 }
 
-/* Writes what was counted behind end=: both dgrams_, and the drops that there were. */
-static void
-tell_counts(const struct udp_assoc *a, char *out, size_t size)
-{
-#define WORD(name, word, text) word,
-	static const char *const words[] = { UDP_COUNT_TABLE(WORD) };
-#undef WORD
-	size_t len = 0;
-
-	for (int i = 0; i < UDP_COUNTS; i++) {
-		uint64_t n = a->count[CLIENT][i] + a->count[TARGET][i];
-		char text[64];
-		int one = snprintf(text, sizeof(text), " %s=%" PRIu64, words[i], n);
-
-		if ((n == 0 && i > UDP_DOWN) || len + (size_t)one >= size)
-			continue;
-		memcpy(out + len, text, (size_t)one + 1);
-		len += (size_t)one;
-	}
-}
-
 static void
 run_half(void *arg, int half)
 {
@@ -103,7 +79,7 @@ associate(struct session *s, struct crew *crew, struct udp_assoc *a,
 	if (session_reply(s, SOCKS_REP_SUCCEEDED, told) == -1)
 		return;
 	crew_split(crew, run_half, a);
-	tell_counts(a, s->more, sizeof(s->more));
+	udp_counts_text(a->count, s->more, sizeof(s->more));
 }
 
 void

@@ -45,7 +45,7 @@ static void
 read_listen(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
 	void *into)
 {
-	struct places checked = { NULL, 0 };
+	struct places checked = { .list = NULL };
 	struct dcsd_conf *dcsd = into;
 	struct places *places = dcsd->listen_given ? &checked : &dcsd->places;
 

@@ -21,12 +21,14 @@ struct up {
 	struct udp_outbox out;
 };
 
-/* Whether the datagram is from who may send. */
+/* Whether the datagram is from who may send: the client, or the proxy that has named it,
+ * which may carry datagrams as well. */
 static bool
 is_client(const struct udp_assoc *a, const struct addr *from)
 {
 	if (addr_port(&a->client) == 0)
-		return udp_same_host(&a->client, from);
+		return udp_same_host(&a->client, from) ||
+			udp_same_host(&a->session->conn->peer, from);
 	return addr_equal(&a->client, from);
 }
 

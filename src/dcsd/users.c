@@ -8,17 +8,16 @@
 #include "users.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hash.h"
 #include "io.h"
+#include "secret_file.h"
 
 #define FILE_MAX	(16 * 1024 * 1024)
 #define MAX_TUNNELS_MAX 1000000
@@ -284,34 +283,19 @@ user_expired(const struct user *user, time_t now)
 		(int)user->expires;
 }
 
-static const char *
-refuse_file(const struct stat *st)
-{
-	if (!S_ISREG(st->st_mode))
-		return "not a regular file";
-	if (st->st_mode & (S_IRWXG | S_IRWXO))
-		return "group or others have access to it: its mode must be 0600 or 0400";
-	if (st->st_size > FILE_MAX)
-		return "larger than 16 MiB";
-	return NULL;
-}
-
 int
 users_open(const char *path, struct stat *st, char *why, size_t size)
 {
-	/* O_NONBLOCK: the open of a FIFO does not hang before it is refused. */
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	const char *wrong;
+	int fd = secret_file_open(path, st, &wrong);
 
-	if (fd == -1 || fstat(fd, st) == -1)
-		wrong = strerror(errno);
-	else
-		wrong = refuse_file(st);
-	if (!wrong)
-		return fd;
-	snprintf(why, size, "%s: %s", path, wrong);
-	io_close(&fd);
-	return -1;
+	if (fd != -1 && st->st_size > FILE_MAX) {
+		wrong = "larger than 16 MiB";
+		io_close(&fd);
+	}
+	if (fd == -1)
+		snprintf(why, size, "%s: %s", path, wrong);
+	return fd;
 }
 
 /* The errors of a file, as far as there is room for them. */

@@ -71,9 +71,8 @@ bool user_expired(const struct user *user, time_t now);
 struct users;
 
 /*
- * Opens a users file: a regular one that neither group nor others can read or write, of
- * at most 16 MiB. Returns an fd, and what fstat(2) says of it; or -1 with a text of
- * "FILE: what" in why.
+ * Opens a users file: one as of secret_file.h, of at most 16 MiB. Returns an fd, and what
+ * fstat(2) says of it; or -1 with a text of "FILE: what" in why.
  */
 int users_open(const char *path, struct stat *st, char *why, size_t size);
 

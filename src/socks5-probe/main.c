@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compat.h"
 #include "probe.h"
+#include "secret_file.h"
 
 #define TIMEOUT_S     10
 #define TIMEOUT_MAX_S 3600
@@ -116,28 +116,6 @@ take(struct probe_args *args, struct words *words, int letter, const char *word)
 	}
 }
 
-/* Returns NULL, or what is wrong with it; the first line of the file goes into line. */
-static const char *
-read_first_line(const char *path, char *line, size_t size)
-{
-	FILE *f = fopen(path, "r");
-	const char *why = NULL;
-	struct stat st;
-
-	if (!f)
-		return strerror(errno);
-	if (fstat(fileno(f), &st) == -1)
-		why = strerror(errno);
-	else if (S_ISREG(st.st_mode) && (st.st_mode & (S_IROTH | S_IWOTH)))
-		why = "it must not be open to others";
-	else if (!fgets(line, (int)size, f))
-		why = ferror(f) ? strerror(errno) : "it is empty";
-	fclose(f);
-	if (!why)
-		line[strcspn(line, "\r\n")] = '\0';
-	return why;
-}
-
 /* Copies 1 to 255 bytes. Returns their number, or 0: there are none, or more. */
 static uint8_t
 copy_field(uint8_t field[256], const char *text)
@@ -150,33 +128,43 @@ copy_field(uint8_t field[256], const char *text)
 	return (uint8_t)len;
 }
 
+/* From the file, if there is one. Returns -1 to go on, or the exit status. */
+static int
+read_password(struct socks_credentials *c, const char *file)
+{
+	const char *password = getenv("SOCKS5_PASSWORD"), *why;
+	int len;
+
+	if (file) {
+		len = secret_file_line(c->password, file, &why);
+		if (len == -1)
+			return unknown(file, why);
+		c->password_len = (uint8_t)len;
+		return -1;
+	}
+	if (!password)
+		return unknown("password", "no --password-file and no SOCKS5_PASSWORD");
+	c->password_len = copy_field(c->password, password);
+	return c->password_len > 0
+		? -1
+		: unknown("SOCKS5_PASSWORD", "1 to 255 bytes are wanted");
+}
+
 /* The name and the password. Returns -1 to go on, or the exit status. */
 static int
 read_credentials(struct probe_args *args, const struct words *words)
 {
 	struct socks_credentials *c = &args->credentials;
-	char line[512] = "";
-	const char *password = getenv("SOCKS5_PASSWORD"), *why;
 
 	if (!words->user)
 		return words->password_file
 			? unknown("usage", "a password, but no --user")
 			: -1;
-	if (words->password_file) {
-		why = read_first_line(words->password_file, line, sizeof(line));
-		if (why)
-			return unknown(words->password_file, why);
-		password = line;
-	}
-	if (!password)
-		return unknown("password", "no --password-file and no SOCKS5_PASSWORD");
 	c->name_len = copy_field(c->name, words->user);
-	c->password_len = copy_field(c->password, password);
-	compat_wipe(line, sizeof(line));
-	if (c->name_len == 0 || c->password_len == 0)
-		return unknown("user and password", "1 to 255 bytes are wanted");
+	if (c->name_len == 0)
+		return unknown("user", "1 to 255 bytes are wanted");
 	args->with_password = true;
-	return -1;
+	return read_password(c, words->password_file);
 }
 
 /* SERVER, MODE and TARGET. Returns -1 to go on, or the exit status. */

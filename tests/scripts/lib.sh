@@ -50,7 +50,7 @@ stray() {
 cleanup() {
   status=$?
   trap - EXIT
-  trap '' HUP INT TERM
+  trap '' HUP INT PIPE TERM
   for each in $own_pids $(stray); do
     kill -9 "$each" 2>/dev/null
   done
@@ -59,7 +59,7 @@ cleanup() {
   exit "$status"
 }
 trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 # own PID: it is ended at the end. forget PID: it is gone already, its number may be
 # another's by now.

@@ -142,12 +142,17 @@ probe 3 "no --password-file and no SOCKS5_PASSWORD" -u ann "$server" auth
 probe 3 "but no --user" -F "$work/secret" "$server" auth
 probe 3 "No such file" -u ann -F "$work/none" "$server" auth
 printf 'secret\n' >"$work/secret"
-chmod 644 "$work/secret"
-probe 3 "open to others" -u ann -F "$work/secret" "$server" auth
+chmod 640 "$work/secret"
+probe 3 "group or others have access" -u ann -F "$work/secret" "$server" auth
 chmod 600 "$work/secret"
 : >"$work/empty"
 chmod 600 "$work/empty"
-probe 3 "it is empty" -u ann -F "$work/empty" "$server" auth
+probe 3 "its first line is empty" -u ann -F "$work/empty" "$server" auth
+probe 3 "UNKNOWN - user: 1 to 255 bytes" -u '' -F "$work/secret" "$server" auth
+SOCKS5_PASSWORD=
+export SOCKS5_PASSWORD
+probe 3 "UNKNOWN - SOCKS5_PASSWORD: 1 to 255 bytes" -u ann "$server" auth
+unset SOCKS5_PASSWORD
 expect_run 0 "--version" "$PROBE" --version
 expect_text out "socks5-probe (" "--version"
 expect_run 0 "--help" "$PROBE" --help

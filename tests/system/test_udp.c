@@ -7,12 +7,8 @@
 #include "config.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,57 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "peer.h"
-
-#define LARGEST 65507 /* bytes in a datagram of IPv4 */
-
-union address {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
+#include "datagram.h"
 
 /* A client: its control connection and its socket, and where the relay socket is. */
 struct client {
 	int control, fd;
 	union address relay;
 };
-
-static socklen_t
-size_of(const union address *a)
-{
-	return a->sa.sa_family == AF_INET ? sizeof(a->in) : sizeof(a->in6);
-}
-
-static union address
-make_address(const char *ip, uint16_t port)
-{
-	union address a = { .in.sin_family = AF_INET };
-
-	if (inet_pton(AF_INET, ip, &a.in.sin_addr) == 1) {
-		a.in.sin_port = htons(port);
-		return a;
-	}
-	a.sa.sa_family = AF_INET6;
-	ck_assert(inet_pton(AF_INET6, ip, &a.in6.sin6_addr) == 1);
-	a.in6.sin6_port = htons(port);
-	return a;
-}
-
-/* A socket for datagrams on a port that the system picks. */
-static int
-open_socket(const char *ip, uint16_t *port)
-{
-	union address a = make_address(ip, 0);
-	struct timeval limit = { .tv_sec = WAIT_MS / 1000 };
-	int fd = socket(a.sa.sa_family, SOCK_DGRAM, 0);
-
-	ck_assert(fd >= 0 && bind(fd, &a.sa, size_of(&a)) == 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (port)
-		*port = local_port(fd);
-	return fd;
-}
 
 /* RFC 1928 section 4, for UDP ASSOCIATE: what request_ip and request_name made. */
 static void
@@ -120,13 +72,6 @@ leave(struct client *c)
 	close(c->fd);
 }
 
-static void
-send_raw(int fd, const union address *to, const void *data, size_t size)
-{
-	if (sendto(fd, data, size, 0, &to->sa, size_of(to)) != (ssize_t)size)
-		fail_test("sendto: %s", strerror(errno));
-}
-
 /* The header is that of a request but for its first three bytes. Returns its size. */
 static size_t
 header(uint8_t *buf, uint8_t frag, const char *host, uint16_t port)
@@ -168,30 +113,6 @@ send_to(const struct client *c, const char *host, uint16_t port, const char *tex
 	send_from(c, c->fd, host, port, text);
 }
 
-/* What comes next is just that. Returns who sent it. */
-static union address
-expect_datagram(int fd, const void *data, size_t size)
-{
-	static char got[LARGEST + 29];
-	union address from;
-	socklen_t len = sizeof(from);
-	ssize_t n = recvfrom(fd, got, sizeof(got), 0, &from.sa, &len);
-
-	if (n < 0)
-		fail_test("no datagram: %s", strerror(errno));
-	if ((size_t)n != size || memcmp(got, data, size) != 0)
-		fail_test("got a datagram of %zd bytes, \"%.40s\", instead of %zu, "
-			  "\"%.40s\"",
-			n, n > 10 ? got : "", size, size > 0 ? (const char *)data : "");
-	return from;
-}
-
-static union address
-expect_text(int fd, const char *text)
-{
-	return expect_datagram(fd, text, strlen(text));
-}
-
 /* An answer that the client gets, with its source in front. */
 static void
 expect_answer(const struct client *c, const char *ip, uint16_t port, const char *text)
@@ -203,9 +124,7 @@ expect_answer(const struct client *c, const char *ip, uint16_t port, const char 
 	expect_datagram(c->fd, buf, n + strlen(text));
 }
 
-#define expect_datagram(...) AT(expect_datagram(__VA_ARGS__))
-#define expect_text(...)     AT(expect_text(__VA_ARGS__))
-#define expect_answer(...)   AT(expect_answer(__VA_ARGS__))
+#define expect_answer(...) AT(expect_answer(__VA_ARGS__))
 
 /* There and back, by whatever the target is called. */
 static void
@@ -552,18 +471,6 @@ START_TEST(empty_datagrams_are_datagrams)
 	stop_daemon(d);
 }
 END_TEST
-
-/* Bytes that are not all the same. */
-static uint8_t *
-make_payload(size_t size)
-{
-	uint8_t *data = malloc(size);
-
-	ck_assert(data != NULL);
-	for (size_t i = 0; i < size; i++)
-		data[i] = (uint8_t)(i * 7 + i / 251);
-	return data;
-}
 
 START_TEST(the_largest_datagrams_are_carried_whole)
 {

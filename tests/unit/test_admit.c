@@ -216,8 +216,9 @@ END_TEST
 START_TEST(a_header_gives_client_and_id_and_leaves_what_follows)
 {
 	struct addr src = address("192.0.2.1"), dst = address("198.51.100.1");
+	const struct proxy_extras extras = { "a b\"\n", 5, "dcs.example.com" };
 	uint8_t buf[PROXY_MESSAGE + 3];
-	size_t n = proxy_build_v2(buf, &src, &dst, "a b\"\n", 5);
+	size_t n = proxy_build_v2(buf, &src, &dst, &extras);
 	struct conn *conn;
 	int other, result;
 

@@ -13,6 +13,9 @@
 static const struct option_row own_rows[] = {
 	{ 'l', "listen", "ADDR", "where to listen" },
 	{ 'L', NULL, "[ADDR:]PORT:HOST:HOSTPORT", "a route" },
+	{ 'P', "probe", "[PORT]", "try one, or all" },
+	{ 1, "ask", "[WHAT]", "ask" },
+	{ 2, "twice", NULL, "once is enough" },
 	{ 0, NULL, NULL, NULL },
 };
 
@@ -27,9 +30,14 @@ take_own(void *into, char letter, const char *arg)
 	struct own *own = into;
 	size_t len = strlen(own->seen);
 
-	if (strcmp(arg, "bad") == 0)
+	if (letter < ' ')
+		letter += '0';
+	if (arg && strcmp(arg, "bad") == 0)
 		return "not an address";
-	snprintf(own->seen + len, sizeof(own->seen) - len, "%c=%s;", letter, arg);
+	if (letter == '2' && strchr(own->seen, '2'))
+		return "given twice";
+	snprintf(own->seen + len, sizeof(own->seen) - len, "%c=%s;", letter,
+		arg ? arg : "(none)");
 	return NULL;
 }
 
@@ -178,6 +186,53 @@ START_TEST(own_option_is_refused_with_its_reason)
 }
 END_TEST
 
+START_TEST(argument_in_brackets_may_be_left_out)
+{
+	ck_assert_int_eq(parse("--probe"), -1);
+	ck_assert_str_eq(own.seen, "P=(none);");
+	ck_assert_int_eq(parse("-P"), -1);
+	ck_assert_str_eq(own.seen, "P=(none);");
+	ck_assert_int_eq(parse("--probe --ask -l 1"), -1);
+	ck_assert_str_eq(own.seen, "P=(none);1=(none);l=1;");
+	ck_assert_int_eq(parse("-P -f"), -1);
+	ck_assert_str_eq(own.seen, "P=(none);");
+	ck_assert(o.foreground);
+}
+END_TEST
+
+START_TEST(argument_in_brackets_is_joined_or_the_next_word)
+{
+	ck_assert_int_eq(parse("--probe=80"), -1);
+	ck_assert_str_eq(own.seen, "P=80;");
+	ck_assert_int_eq(parse("--probe 80 --ask who -l 1"), -1);
+	ck_assert_str_eq(own.seen, "P=80;1=who;l=1;");
+	ck_assert_int_eq(parse("-P80 -P 81 -fP 82"), -1);
+	ck_assert_str_eq(own.seen, "P=80;P=81;P=82;");
+	ck_assert(o.foreground);
+	ck_assert_int_eq(parse("--probe=-1"), -1);
+	ck_assert_str_eq(own.seen, "P=-1;");
+	ck_assert_int_eq(parse("--probe="), -1);
+	ck_assert_str_eq(own.seen, "P=;");
+}
+END_TEST
+
+START_TEST(only_one_word_behind_an_option_is_its_argument)
+{
+	expect_refused("--probe 80 81", "unexpected argument: 81");
+	expect_refused("--probe=80 81", "unexpected argument: 81");
+	expect_refused("--probe -- 80", "unexpected argument: 80");
+	expect_refused("-f 80", "unexpected argument: 80");
+}
+END_TEST
+
+START_TEST(refusal_names_the_option_as_it_was_given)
+{
+	expect_refused("--probe bad", "-P bad: not an address");
+	expect_refused("--ask=bad", "--ask bad: not an address");
+	expect_refused("--twice --twice", "--twice: given twice");
+}
+END_TEST
+
 START_TEST(unknown_option_is_refused)
 {
 	expect_refused("-x", "unknown option: -x");
@@ -218,6 +273,8 @@ START_TEST(help_goes_to_stdout_with_every_row)
 	ck_assert_ptr_nonnull(strstr(out, "\n  -u, --user USER[:GROUP] "));
 	ck_assert_ptr_nonnull(strstr(out, "\n  -l, --listen ADDR "));
 	ck_assert_ptr_nonnull(strstr(out, "\n  -L [ADDR:]PORT:HOST:HOSTPORT  a route\n"));
+	ck_assert_ptr_nonnull(strstr(out, "\n  -P, --probe [PORT] "));
+	ck_assert_ptr_nonnull(strstr(out, "\n      --ask [WHAT] "));
 	ck_assert_int_eq(parse("-h"), EXIT_OK);
 	ck_assert_ptr_eq(strstr(out, "Usage: dcsd "), out);
 }
@@ -269,6 +326,10 @@ main(void)
 	tcase_add_test(tc, half_a_user_is_refused);
 	tcase_add_test(tc, own_options_come_in_order_and_repeat);
 	tcase_add_test(tc, own_option_is_refused_with_its_reason);
+	tcase_add_test(tc, argument_in_brackets_may_be_left_out);
+	tcase_add_test(tc, argument_in_brackets_is_joined_or_the_next_word);
+	tcase_add_test(tc, only_one_word_behind_an_option_is_its_argument);
+	tcase_add_test(tc, refusal_names_the_option_as_it_was_given);
 	tcase_add_test(tc, unknown_option_is_refused);
 	tcase_add_test(tc, missing_argument_is_refused);
 	tcase_add_test(tc, argument_too_many_is_refused);

@@ -309,12 +309,13 @@ START_TEST(an_id_of_128_bytes_is_taken_and_one_of_129_refused)
 {
 	struct addr src = address("192.0.2.1", 1), dst = address("192.0.2.2", 2);
 	uint8_t bytes[PROXY_MESSAGE + 1], id[PROXY_ID_MAX];
+	const struct proxy_extras extras = { .id = id, .id_len = sizeof(id) };
 	struct proxy_header header;
 	size_t size;
 
 	for (size_t i = 0; i < sizeof(id); i++)
 		id[i] = (uint8_t)(i * 2);
-	size = proxy_build_v2(bytes, &src, &dst, id, sizeof(id));
+	size = proxy_build_v2(bytes, &src, &dst, &extras);
 	header = must_parse(bytes, size);
 	ck_assert_uint_eq(header.id_len, sizeof(id));
 	ck_assert_mem_eq(header.id, id, sizeof(id));
@@ -380,15 +381,70 @@ END_TEST
 START_TEST(what_version_2_builds_is_what_it_says)
 {
 	struct addr src = address("192.0.2.1", 5555), dst = address("198.51.100.2", 1080);
+	const struct proxy_extras none = { .id = NULL }, id = { .id = "id", .id_len = 2 };
 	uint8_t buf[PROXY_MESSAGE];
-	size_t n = proxy_build_v2(buf, &src, &dst, NULL, 0);
+	size_t n = proxy_build_v2(buf, &src, &dst, NULL);
 
 	ck_assert_uint_eq(n, 28);
 	ck_assert_mem_eq(
 		buf, SIGNATURE "\x21\x11\0\x0c\xc0\0\2\1\xc6\x33\x64\2\x15\xb3\4\x38", n);
-	n = proxy_build_v2(buf, NULL, NULL, "id", 2);
+	n = proxy_build_v2(buf, NULL, NULL, &none);
+	ck_assert_uint_eq(n, 16);
+	ck_assert_mem_eq(buf, SIGNATURE "\x20\0\0\0", n);
+	n = proxy_build_v2(buf, NULL, NULL, &id);
 	ck_assert_uint_eq(n, 21);
 	ck_assert_mem_eq(buf, SIGNATURE "\x20\0\0\5\5\0\2id", n);
+}
+END_TEST
+
+START_TEST(an_authority_is_sent_before_the_id)
+{
+	struct addr src = address("192.0.2.1", 5555), dst = address("198.51.100.2", 1080);
+	struct proxy_extras extras = { .authority = "dcs.example.com" };
+	uint8_t buf[PROXY_MESSAGE];
+	size_t n = proxy_build_v2(buf, &src, &dst, &extras);
+
+	ck_assert_uint_eq(n, 46);
+	ck_assert_mem_eq(buf,
+		SIGNATURE "\x21\x11\0\x1e\xc0\0\2\1\xc6\x33\x64\2\x15\xb3\4\x38"
+			  "\2\0\x0f"
+			  "dcs.example.com",
+		n);
+	extras.id = "5f1c-42";
+	extras.id_len = 7;
+	n = proxy_build_v2(buf, NULL, NULL, &extras);
+	ck_assert_uint_eq(n, 44);
+	ck_assert_mem_eq(buf,
+		SIGNATURE "\x20\0\0\x1c"
+			  "\2\0\x0f"
+			  "dcs.example.com"
+			  "\5\0\7"
+			  "5f1c-42",
+		n);
+	ck_assert(!must_parse(buf, n).named);
+}
+END_TEST
+
+START_TEST(the_longest_that_is_built_fits_and_is_parsed)
+{
+	struct addr src = address("2001:db8::1", 5555), dst = address("192.0.2.2", 1080);
+	char id[PROXY_ID_MAX], name[PROXY_NAME_MAX + 1] = "";
+	const struct proxy_extras extras = { id, sizeof(id), name };
+	uint8_t buf[PROXY_MESSAGE + 1];
+	struct proxy_header header;
+	size_t n;
+
+	memset(id, 'i', sizeof(id));
+	memset(name, 'n', sizeof(name) - 1);
+	buf[PROXY_MESSAGE] = 0xa5;
+	n = proxy_build_v2(buf, &src, &dst, &extras);
+	ck_assert_uint_eq(n, 16 + 36 + 3 + 255 + 3 + 128);
+	ck_assert_uint_eq(buf[PROXY_MESSAGE], 0xa5);
+	header = must_parse(buf, n);
+	ck_assert(header.named && addr_equal(&header.src, &src));
+	ck_assert(addr_equal(&header.dst, &dst));
+	ck_assert_uint_eq(header.id_len, sizeof(id));
+	ck_assert_mem_eq(header.id, id, sizeof(id));
 }
 END_TEST
 
@@ -396,13 +452,14 @@ START_TEST(what_is_built_is_what_is_parsed)
 {
 	const struct addr all[] = { address("192.0.2.1", 1), address("0.0.0.0", 0),
 		address("2001:db8::1", 65535), address("fe80::1", 80) };
+	const struct proxy_extras extras = { "x", 1, "name" };
 	uint8_t buf[PROXY_MESSAGE];
 
 	for (size_t i = 0; i < 2 * COUNT(all) * COUNT(all); i++) {
 		const struct addr *src = &all[i / 2 % COUNT(all)];
 		const struct addr *dst = &all[i / 2 / COUNT(all)];
 		size_t n = i % 2 ? proxy_build_v1(buf, src, dst)
-				 : proxy_build_v2(buf, src, dst, "x", 1);
+				 : proxy_build_v2(buf, src, dst, &extras);
 		struct proxy_header header = must_parse(buf, n);
 
 		ck_assert(header.named);
@@ -498,6 +555,8 @@ main(void)
 	tcase_add_test(tc, a_flipped_bit_is_found_by_the_checksum);
 	tcase_add_test(tc, what_version_1_builds_is_what_it_says);
 	tcase_add_test(tc, what_version_2_builds_is_what_it_says);
+	tcase_add_test(tc, an_authority_is_sent_before_the_id);
+	tcase_add_test(tc, the_longest_that_is_built_fits_and_is_parsed);
 	tcase_add_test(tc, what_is_built_is_what_is_parsed);
 	tcase_add_test(tc, noise_in_good_headers_never_confuses);
 	suite_add_tcase(suite, tc);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "io.h"
+#include "net.h"
 #include "relay.h"
 #include "tcp.h"
 
@@ -349,6 +350,48 @@ START_TEST(a_cut_before_there_is_a_target_holds)
 }
 END_TEST
 
+/* A client of datagrams: what is cut is its target's socket alone. */
+START_TEST(a_client_without_a_socket_is_cut_by_its_target)
+{
+	int target[2];
+	char c;
+
+	tcp_pair(target);
+	ck_assert_int_eq(relay_init(&relay, -1), 0);
+	if (_i == 0)
+		relay_cut(&relay, END_DRAINED);
+	ck_assert_int_eq(atomic_load(&relay.stopped), _i == 0);
+	relay_attach(&relay, target[1], 0, 0);
+	if (_i == 1)
+		relay_cut(&relay, END_DRAINED);
+	ck_assert_int_eq(io_read(relay.fd[TARGET], &c, 1, &patient), 0);
+	ck_assert(atomic_load(&relay.stopped));
+	ck_assert_int_eq(relay_end(&relay), END_DRAINED);
+	relay_close(&relay);
+	relay_destroy(&relay);
+	peer[TARGET] = target[0];
+	expect_reset(TARGET);
+}
+END_TEST
+
+/* As on_failure = "close" has it. */
+START_TEST(a_client_can_be_told_fin_though_nobody_read_what_it_sent)
+{
+	int client[2];
+
+	tcp_pair(client);
+	peer[CLIENT] = client[0];
+	ck_assert_int_eq(relay_init(&relay, client[1]), 0);
+	send_text(CLIENT, "hello?");
+	relay_note(&relay, END_CONNECT_FAILED);
+	net_finish(relay.fd[CLIENT], 100);
+	ck_assert_int_eq(relay_end(&relay), END_CONNECT_FAILED);
+	relay_close(&relay);
+	relay_destroy(&relay);
+	expect_eof(CLIENT);
+}
+END_TEST
+
 START_TEST(an_urgent_byte_arrives_in_line)
 {
 	int one = 1;
@@ -444,6 +487,8 @@ main(void)
 	tcase_add_test(tc, a_peer_that_takes_nothing_ends_idle);
 	tcase_add_loop_test(tc, a_cut_ends_a_tunnel_in_any_state, 0, 3);
 	tcase_add_test(tc, a_cut_before_there_is_a_target_holds);
+	tcase_add_loop_test(tc, a_client_without_a_socket_is_cut_by_its_target, 0, 2);
+	tcase_add_test(tc, a_client_can_be_told_fin_though_nobody_read_what_it_sent);
 	tcase_add_test(tc, an_urgent_byte_arrives_in_line);
 	tcase_add_test(tc, broken_tunnels_leave_no_fd_behind);
 	tcase_add_test(tc, the_first_reason_stays_but_outdoes_an_eof);

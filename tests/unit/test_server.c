@@ -4,8 +4,15 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io.h"
@@ -18,6 +25,40 @@
 static const struct io_limit patient = { IO_FOREVER, -1 };
 static struct places places;
 
+/* What server_take is given: how its conn was served. */
+struct taken {
+	int hold; /* served until there is an end of file; -1: not so long */
+	struct addr client;
+	const void *via;
+	int fd;
+	pthread_t thread[2]; /* of the crew */
+	enum end end;
+};
+
+static void
+note_thread(void *arg, int half)
+{
+	struct taken *taken = arg;
+
+	taken->thread[half] = pthread_self();
+}
+
+static void
+serve_taken(struct conn *conn, struct crew *crew)
+{
+	struct taken *taken = conn->own;
+	char c;
+
+	taken->client = conn->client;
+	taken->via = conn->via;
+	taken->fd = conn->relay.fd[CLIENT];
+	crew_split(crew, note_thread, taken);
+	if (taken->hold != -1)
+		(void)io_read(taken->hold, &c, 1, &patient);
+	taken->end = relay_end(&conn->relay);
+	conn_end(conn);
+}
+
 /* Serves by sending the text that the place was opened for, until the client ends. */
 static void
 serve(struct conn *conn, struct crew *crew, void *arg)
@@ -25,8 +66,11 @@ serve(struct conn *conn, struct crew *crew, void *arg)
 	const char *text = conn->via;
 	char c;
 
-	(void)crew;
 	(void)arg;
+	if (conn->own) {
+		serve_taken(conn, crew);
+		return;
+	}
 	(void)io_write(conn->relay.fd[CLIENT], text, strlen(text), &patient);
 	(void)io_read(conn->relay.fd[CLIENT], &c, 1, &patient);
 	conn_end(conn);
@@ -60,9 +104,9 @@ leave(void *arg, const struct addr *client)
 
 static const struct gate gate = { enter, leave, &gate_most };
 
-/* A running server at the places. */
+/* A server at the places that does not accept yet. */
 static struct server *
-start_gated(int max, const struct gate *with)
+make_gated(int max, const struct gate *with)
 {
 	struct server *s = server_new(serve, NULL, max, with);
 	const struct server_place *failed;
@@ -70,6 +114,15 @@ start_gated(int max, const struct gate *with)
 	log_open("test", 0, LOG_L_ERROR, true);
 	ck_assert_ptr_nonnull(s);
 	ck_assert_int_eq(server_bind(s, places.list, places.n, &failed), 0);
+	return s;
+}
+
+/* A running server at the places. */
+static struct server *
+start_gated(int max, const struct gate *with)
+{
+	struct server *s = make_gated(max, with);
+
 	ck_assert_int_eq(server_start(s), 0);
 	return s;
 }
@@ -302,6 +355,411 @@ START_TEST(quiesce_closes_the_port_and_keeps_the_connections)
 }
 END_TEST
 
+/* Dials until it is refused: soon, but there is no moment at which it must be. */
+static void
+wait_refused(const struct addr *at)
+{
+	int64_t until = io_now_ms() + 30000;
+	struct addr used;
+	int fd = -1;
+
+	do {
+		io_close(&fd);
+		fd = net_dial(at, 1, NULL, &patient, &used);
+		ck_assert(io_now_ms() < until);
+	} while (fd != -1 || errno != ECONNREFUSED);
+}
+
+/* Dials until it is served with that text. */
+static void
+wait_served(const struct addr *at, const char *text)
+{
+	int64_t until = io_now_ms() + 30000;
+	struct addr used;
+	int fd = -1;
+
+	while (fd == -1) {
+		fd = net_dial(at, 1, NULL, &patient, &used);
+		ck_assert(io_now_ms() < until);
+	}
+	expect_text(fd, text);
+	close(fd);
+}
+
+static const char via_a[] = "a", via_b[] = "b";
+
+/* Places at two ports for via_a, and one for via_b, in this order. */
+static void
+add_places(struct addr at[3], struct server *(*begin)(int), struct server **s)
+{
+	const void *via;
+
+	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", via_a));
+	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", via_a));
+	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", via_b));
+	*s = begin(0);
+	for (size_t i = 0; i < 3; i++)
+		at[i] = *server_listener(*s, i, &via);
+}
+
+START_TEST(what_refuses_is_one_via_and_it_comes_back_at_its_ports)
+{
+	struct server *s;
+	struct addr at[3], again;
+	const void *via;
+	int fd;
+
+	add_places(at, start, &s);
+	fd = dial(&at[0]);
+	expect_text(fd, "a");
+	for (int round = 0; round < 3; round++) {
+		server_refuse(s, via_a, true);
+		server_refuse(s, via_a, true);
+		wait_refused(&at[0]);
+		wait_refused(&at[1]);
+		wait_served(&at[2], "b");
+		ck_assert(server_owns(s, &at[0]));
+		server_refuse(s, via_a, false);
+		server_refuse(s, via_a, false);
+		wait_served(&at[0], "a");
+		wait_served(&at[1], "a");
+		again = *server_listener(s, 0, &via);
+		ck_assert(addr_equal(&again, &at[0]));
+	}
+	/* Who was there before has noticed nothing. */
+	ck_assert_int_eq(recv(fd, &(char){ 0 }, 1, MSG_DONTWAIT), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	close(fd);
+	finish(s);
+}
+END_TEST
+
+static struct server *
+make(int max)
+{
+	return make_gated(max, NULL);
+}
+
+START_TEST(a_wish_from_before_the_start_is_heeded)
+{
+	struct server *s;
+	struct addr at[3];
+
+	add_places(at, make, &s);
+	server_refuse(s, via_a, true);
+	ck_assert_int_eq(server_start(s), 0);
+	wait_refused(&at[0]);
+	wait_served(&at[2], "b");
+	finish(s);
+}
+END_TEST
+
+struct wisher {
+	struct server *server;
+	const void *via;
+};
+
+static void *
+wish_often(void *arg)
+{
+	const struct wisher *wisher = arg;
+
+	for (int i = 0; i < 300; i++)
+		server_refuse(wisher->server, wisher->via, i % 2 == 0);
+	return NULL;
+}
+
+START_TEST(the_last_of_many_wishes_holds)
+{
+	struct server *s;
+	struct addr at[3];
+	struct wisher wisher[4];
+	pthread_t thread[4];
+
+	add_places(at, start, &s);
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < 4; i++) {
+			wisher[i] = (struct wisher){ s, i % 2 ? via_a : via_b };
+			pthread_create(&thread[i], NULL, wish_often, &wisher[i]);
+		}
+		for (int i = 0; i < 4; i++)
+			pthread_join(thread[i], NULL);
+		server_refuse(s, via_a, round % 2 == 0);
+		server_refuse(s, via_b, round % 2 == 1);
+		for (int i = 0; i < 3; i++)
+			if (i == 2 ? round % 2 == 1 : round % 2 == 0)
+				wait_refused(&at[i]);
+			else
+				wait_served(&at[i], i == 2 ? "b" : "a");
+	}
+	finish(s);
+}
+END_TEST
+
+static int
+count_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+START_TEST(quiesce_ends_a_server_that_refuses_and_wishes_are_in_vain_then)
+{
+	int before = count_fds();
+	struct server *s;
+	struct addr at[3];
+
+	add_places(at, start, &s);
+	server_refuse(s, via_a, true);
+	wait_refused(&at[0]);
+	server_quiesce(s);
+	server_refuse(s, via_a, false);
+	server_refuse(s, via_b, true);
+	for (int i = 0; i < 3; i++)
+		wait_refused(&at[i]);
+	/* As many as would fill a pipe that blocks. */
+	for (int i = 0; i < 2 * 65536; i++)
+		server_refuse(s, via_b, i % 2 == 0);
+	finish(s);
+	ck_assert_int_eq(count_fds(), before);
+}
+END_TEST
+
+static int64_t
+cpu_ms(void)
+{
+	struct timespec t;
+
+	ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+START_TEST(a_server_that_refuses_does_not_spin)
+{
+	struct server *s;
+	struct addr at[3];
+	int64_t begin;
+
+	add_places(at, start, &s);
+	server_refuse(s, via_a, true);
+	wait_refused(&at[1]);
+	begin = cpu_ms();
+	ck_assert_int_eq(conns_wait(server_conns(s), io_now_ms() + 30000), 0);
+	poll(NULL, 0, 500);
+	ck_assert_int_lt(cpu_ms() - begin, 250);
+	finish(s);
+}
+END_TEST
+
+/* Reads what is logged until text is there. */
+static void
+wait_logged(int fd, const char *text)
+{
+	static char buf[4096];
+	size_t len = 0;
+
+	while (!strstr(buf, text)) {
+		ssize_t n = read(fd, buf + len, sizeof(buf) - 1 - len);
+
+		ck_assert_int_gt(n, 0);
+		len += (size_t)n;
+		buf[len] = '\0';
+	}
+}
+
+START_TEST(a_port_that_was_taken_is_told_of_and_tried_until_it_is_free)
+{
+	struct server *s;
+	struct addr at[3];
+	int other, err[2], saved = dup(STDERR_FILENO);
+	char text[ADDR_TEXT], line[ADDR_TEXT + 64];
+
+	add_places(at, start, &s);
+	server_refuse(s, via_a, true);
+	wait_refused(&at[0]);
+	wait_refused(&at[1]);
+	other = net_listen(&at[0]);
+	ck_assert_int_ne(other, -1);
+	ck_assert_int_eq(pipe(err), 0);
+	ck_assert_int_eq(dup2(err[1], STDERR_FILENO), STDERR_FILENO);
+	log_open("test", 0, LOG_L_WARNING, true);
+	server_refuse(s, via_a, false);
+	snprintf(line, sizeof(line), "listening on %s again: %s", addr_text(&at[0], text),
+		strerror(EADDRINUSE));
+	wait_logged(err[0], line);
+	wait_served(&at[1], "a");
+	wait_served(&at[2], "b");
+	close(other);
+	wait_served(&at[0], "a");
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(err[0]);
+	close(err[1]);
+	finish(s);
+}
+END_TEST
+
+static const char datagrams[] = "datagrams";
+
+START_TEST(a_client_without_a_socket_is_served_by_a_crew)
+{
+	struct server *s;
+	struct addr at[3], client;
+	struct taken taken = { .hold = -1 };
+
+	ck_assert(addr_from_text(&client, "192.0.2.1", 53));
+	add_places(at, start, &s);
+	ck_assert_int_eq(server_take(s, &client, datagrams, &taken), 0);
+	ck_assert_int_eq(conns_wait(server_conns(s), io_now_ms() + 30000), 0);
+	ck_assert(addr_equal(&taken.client, &client));
+	ck_assert_ptr_eq(taken.via, datagrams);
+	ck_assert_int_eq(taken.fd, -1);
+	ck_assert(!pthread_equal(taken.thread[0], taken.thread[1]));
+	ck_assert(!pthread_equal(taken.thread[0], pthread_self()));
+	ck_assert_int_eq(taken.end, END_NONE);
+	finish(s);
+}
+END_TEST
+
+START_TEST(a_client_without_a_socket_is_counted_and_cut_like_others)
+{
+	struct server *s;
+	struct addr at[3], client;
+	struct taken taken;
+	int hold[2];
+
+	ck_assert(addr_from_text(&client, "192.0.2.1", 53));
+	tcp_pair(hold);
+	taken = (struct taken){ .hold = hold[0] };
+	add_places(at, start, &s);
+	ck_assert_int_eq(server_take(s, &client, datagrams, &taken), 0);
+	ck_assert_uint_eq(conns_count(server_conns(s)), 1);
+	ck_assert_uint_eq(conns_cut(server_conns(s), END_SHUTDOWN), 1);
+	close(hold[1]);
+	finish(s);
+	ck_assert_int_eq(taken.end, END_SHUTDOWN);
+	close(hold[0]);
+}
+END_TEST
+
+START_TEST(gate_and_limit_hold_for_clients_without_a_socket)
+{
+	struct server *s;
+	struct addr client;
+	struct taken taken, refused = { .hold = -1, .fd = 77 };
+	int hold[2];
+
+	ck_assert(addr_from_text(&client, "127.0.0.1", 53));
+	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", via_a));
+	tcp_pair(hold);
+	taken = (struct taken){ .hold = hold[0] };
+	gate_most = 1;
+	s = start_gated(_i == 0 ? 0 : 1, &gate);
+	ck_assert_int_eq(server_take(s, &client, datagrams, &taken), 0);
+	ck_assert_int_eq(gate_inside, 1);
+	if (_i == 1)
+		gate_most = 2;
+	ck_assert_int_eq(server_take(s, &client, datagrams, &refused), -1);
+	ck_assert_int_eq(errno, _i == 0 ? EACCES : EUSERS);
+	ck_assert_int_eq(gate_inside, 1);
+	ck_assert_int_eq(gate_asked, 2);
+	ck_assert_uint_eq(conns_count(server_conns(s)), 1);
+	close(hold[1]);
+	finish(s);
+	ck_assert_int_eq(gate_inside, 0);
+	ck_assert_int_eq(refused.fd, 77);
+	close(hold[0]);
+}
+END_TEST
+
+/*
+ * The rest of a process that may have no threads, and may not be root's for that. Exits
+ * with 0 if a client cannot be taken and nothing is left of it.
+ */
+static _Noreturn void
+take_without_threads(struct server *s, const struct addr *client)
+{
+	const struct rlimit none = { 0, 0 };
+	struct taken taken = { .hold = -1, .fd = 77 };
+	bool ok = setrlimit(RLIMIT_NPROC, &none) == 0;
+
+	if (geteuid() == 0)
+		ok = ok && setgid(65534) == 0 && setuid(65534) == 0;
+	ok = ok && server_take(s, client, datagrams, &taken) == -1 && errno == EAGAIN;
+	ok = ok && gate_asked == 1 && gate_inside == 0;
+	ok = ok && conns_count(server_conns(s)) == 0 && taken.fd == 77;
+	_exit(ok ? 0 : 1);
+}
+
+START_TEST(a_client_without_a_socket_and_without_a_crew_leaves_nothing)
+{
+	struct server *s;
+	struct addr client;
+	pid_t child;
+	int status;
+
+	ck_assert(addr_from_text(&client, "127.0.0.1", 53));
+	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", via_a));
+	gate_most = 1;
+	s = make_gated(0, &gate);
+	child = fork();
+	if (child == 0)
+		take_without_threads(s, &client);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	finish(s);
+}
+END_TEST
+
+#define TAKEN_EACH 50
+
+struct taker {
+	struct server *server;
+	struct taken taken[TAKEN_EACH];
+};
+
+static void *
+take_many(void *arg)
+{
+	struct taker *taker = arg;
+	struct addr client;
+
+	ck_assert(addr_from_text(&client, "127.0.0.1", 53));
+	for (int i = 0; i < TAKEN_EACH; i++) {
+		taker->taken[i] = (struct taken){ .hold = -1, .fd = 77 };
+		ck_assert_int_eq(
+			server_take(taker->server, &client, datagrams, &taker->taken[i]),
+			0);
+	}
+	return NULL;
+}
+
+START_TEST(several_threads_take_clients_while_others_are_accepted)
+{
+	static struct taker taker[3];
+	pthread_t thread[3];
+	struct server *s;
+	struct addr at[3];
+
+	add_places(at, start, &s);
+	for (int i = 0; i < 3; i++) {
+		taker[i].server = s;
+		pthread_create(&thread[i], NULL, take_many, &taker[i]);
+	}
+	for (int i = 0; i < 20; i++)
+		wait_served(&at[0], "a");
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	finish(s);
+	for (int i = 0; i < 3; i++)
+		for (int j = 0; j < TAKEN_EACH; j++)
+			ck_assert_int_eq(taker[i].taken[j].fd, -1);
+}
+END_TEST
+
 START_TEST(a_port_in_use_names_its_place)
 {
 	struct server *s = server_new(serve, NULL, 0, NULL);
@@ -387,6 +845,18 @@ main(void)
 	tcase_add_test(tc, a_conn_leaves_the_gate_as_the_client_it_was_counted_as);
 	tcase_add_test(tc, an_id_that_is_too_long_is_cut_and_none_keeps_the_own);
 	tcase_add_test(tc, quiesce_closes_the_port_and_keeps_the_connections);
+	tcase_add_test(tc, what_refuses_is_one_via_and_it_comes_back_at_its_ports);
+	tcase_add_test(tc, a_wish_from_before_the_start_is_heeded);
+	tcase_add_test(tc, the_last_of_many_wishes_holds);
+	tcase_add_test(
+		tc, quiesce_ends_a_server_that_refuses_and_wishes_are_in_vain_then);
+	tcase_add_test(tc, a_server_that_refuses_does_not_spin);
+	tcase_add_test(tc, a_port_that_was_taken_is_told_of_and_tried_until_it_is_free);
+	tcase_add_test(tc, a_client_without_a_socket_is_served_by_a_crew);
+	tcase_add_test(tc, a_client_without_a_socket_is_counted_and_cut_like_others);
+	tcase_add_loop_test(tc, gate_and_limit_hold_for_clients_without_a_socket, 0, 2);
+	tcase_add_test(tc, a_client_without_a_socket_and_without_a_crew_leaves_nothing);
+	tcase_add_test(tc, several_threads_take_clients_while_others_are_accepted);
 	tcase_add_test(tc, a_port_in_use_names_its_place);
 	tcase_add_test(tc, the_server_knows_its_own_sockets);
 	tcase_add_test(

@@ -201,6 +201,105 @@ START_TEST(an_error_of_an_earlier_datagram_costs_neither_this_nor_the_next)
 }
 END_TEST
 
+START_TEST(a_connected_socket_needs_no_address)
+{
+	ck_assert_int_eq(connect(from, &at[1].u.sa, at[1].len), 0);
+	udp_put(&out, from, NULL, (const uint8_t *)"a", 1, 1);
+	udp_put(&out, from, NULL, (const uint8_t *)"", 0, 0);
+	udp_flush(&out);
+	ck_assert_uint_eq(count[UDP_DOWN], 2);
+	ck_assert_int_ge(udp_receive(to[1], in), 1);
+	ck_assert_mem_eq(in->list[0].data, "a", 1);
+}
+END_TEST
+
+/* A socket at every address, there and back by ip; who answers is the one asked. */
+static void
+check_local(const char *any, const char *ip)
+{
+	struct addr all, asked, mine, local;
+	int family, fd, client;
+
+	ck_assert(addr_from_text(&all, any, 0));
+	family = addr_family(&all);
+	fd = socket(family, SOCK_DGRAM, 0);
+	client = socket(family, SOCK_DGRAM, 0);
+	ck_assert_int_eq(bind(fd, &all.u.sa, all.len), 0);
+	ck_assert_int_eq(net_local(fd, &all), 0);
+	compat_tell_local(fd, family);
+	ck_assert(addr_from_text(&asked, ip, addr_port(&all)));
+	ck_assert_int_eq(connect(client, &asked.u.sa, asked.len), 0);
+	ck_assert_int_eq(net_local(client, &mine), 0);
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(send(client, "ab", 2, 0), 2);
+	for (int i = 0; i < 2; i += udp_receive(fd, in))
+		continue;
+	ck_assert_int_eq(in->local[0].family, family);
+	addr_from_bytes(&local, family, in->local[0].ip, addr_port(&all));
+	ck_assert(addr_equal(&local, &asked));
+
+	/* Connected, it hears nobody else. */
+	out.local = &in->local[0];
+	for (int i = 0; i < 2; i++)
+		udp_put(&out, fd, &mine, (const uint8_t *)"xyz", 3, 3);
+	udp_flush(&out);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(recv(client, in->bytes, UDP_ROOM, MSG_DONTWAIT), 3);
+	close(fd);
+	close(client);
+}
+
+START_TEST(the_local_address_is_told_and_can_be_answered_from)
+{
+	struct addr ipv6;
+
+	check_local("0.0.0.0", "127.0.0.1");
+	check_local("0.0.0.0", "127.0.0.2");
+	ck_assert(addr_from_text(&ipv6, "::1", 0));
+	if (net_is_local(&ipv6))
+		check_local("::", "::1");
+}
+END_TEST
+
+START_TEST(the_local_address_is_not_known_unless_asked_for)
+{
+	put(0, "a");
+	udp_flush(&out);
+	in->local[0].family = AF_INET;
+	ck_assert_int_eq(udp_receive(to[0], in), 1);
+	ck_assert_int_eq(in->local[0].family, AF_UNSPEC);
+	/* And can be left to the system. */
+	out.local = &in->local[0];
+	put(1, "b");
+	udp_flush(&out);
+	ck_assert_int_eq(udp_receive(to[1], in), 1);
+}
+END_TEST
+
+START_TEST(what_was_counted_is_told_in_words)
+{
+	uint64_t counts[2][UDP_COUNTS] = { { 0 } };
+	char text[UDP_COUNTS_TEXT];
+
+	ck_assert_str_eq(udp_counts_text(counts, text, sizeof(text)),
+		" dgrams_up=0 dgrams_down=0");
+	counts[0][UDP_UP] = 2;
+	counts[1][UDP_UP] = 1;
+	counts[0][UDP_SIZE] = 4;
+	counts[1][UDP_EARLY] = 5;
+	ck_assert_str_eq(udp_counts_text(counts, text, sizeof(text)),
+		" dgrams_up=3 dgrams_down=0 drop_size=4 drop_early=5");
+	for (int i = 0; i < UDP_COUNTS; i++)
+		counts[0][i] = UINT64_MAX;
+	memset(counts[1], 0, sizeof(counts[1]));
+	ck_assert(strstr(udp_counts_text(counts, text, sizeof(text)),
+		" drop_early=18446744073709551615"));
+	ck_assert_str_eq(
+		udp_counts_text(counts, text, 40), " dgrams_up=18446744073709551615");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -220,6 +319,10 @@ main(void)
 	tcase_add_test(tc, one_that_cannot_be_sent_is_counted_and_the_others_flow);
 	tcase_add_test(
 		tc, an_error_of_an_earlier_datagram_costs_neither_this_nor_the_next);
+	tcase_add_test(tc, a_connected_socket_needs_no_address);
+	tcase_add_test(tc, the_local_address_is_told_and_can_be_answered_from);
+	tcase_add_test(tc, the_local_address_is_not_known_unless_asked_for);
+	tcase_add_test(tc, what_was_counted_is_told_in_words);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

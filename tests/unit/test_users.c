@@ -387,6 +387,23 @@ START_TEST(what_is_no_regular_file_is_refused)
 }
 END_TEST
 
+START_TEST(a_file_larger_than_16_mib_is_refused)
+{
+	const off_t most = 16 * 1024 * 1024;
+	struct stat st;
+	int fd;
+
+	write_bytes("", 0);
+	ck_assert_int_eq(truncate(path, most + 1), 0);
+	not_opened("larger than 16 MiB");
+	ck_assert_int_eq(truncate(path, most), 0);
+	fd = users_open(path, &st, why, sizeof(why));
+	ck_assert_msg(fd != -1, "%s", why);
+	ck_assert(st.st_size == most);
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_user_expires_when_the_day_is_over_in_utc)
 {
 	struct user user = { .expires = 20261231 };
@@ -436,6 +453,7 @@ suite(void)
 	tcase_add_test(t, nul_byte_is_told);
 	tcase_add_test(t, file_that_others_have_access_to_is_refused);
 	tcase_add_test(t, what_is_no_regular_file_is_refused);
+	tcase_add_test(t, a_file_larger_than_16_mib_is_refused);
 	tcase_add_test(t, a_user_expires_when_the_day_is_over_in_utc);
 	tcase_add_test(t, names_with_a_nul_are_no_names);
 	return s;

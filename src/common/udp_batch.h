@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * udp_batch: several datagrams at a time in and out of sockets. Each half of an
- * association has its own inbox and outbox.
+ * udp_batch: several datagrams at a time in and out of sockets. Each thread that carries
+ * some has its own inbox and outbox.
  */
 #ifndef UDP_BATCH_H
 #define UDP_BATCH_H
@@ -13,14 +13,15 @@
 #include "udp_counts.h"
 
 #define UDP_BATCH 8
-#define UDP_ROOM  65536 /* more than any datagram has */
+#define UDP_ROOM  65536		   /* more than any datagram has */
+#define UDP_FRONT SOCKS_UDP_HEADER /* free in front of each: a header fits */
 
 /* What came. Large: there is one only while datagrams come. */
 struct udp_inbox {
 	struct compat_datagram list[UDP_BATCH];
 	struct addr from[UDP_BATCH];
-	/* In front of each there is room for the header of an answer. */
-	uint8_t bytes[UDP_BATCH][SOCKS_UDP_SOURCE + UDP_ROOM];
+	struct compat_local local[UDP_BATCH]; /* known after compat_tell_local */
+	uint8_t bytes[UDP_BATCH][UDP_FRONT + UDP_ROOM];
 };
 
 /*
@@ -37,8 +38,9 @@ int udp_receive(int fd, struct udp_inbox *in);
 struct udp_outbox {
 	struct relay *relay;
 	enum side from;
-	enum udp_count sent; /* UDP_UP or UDP_DOWN */
-	uint64_t *count;     /* UDP_COUNTS of them */
+	enum udp_count sent;	    /* UDP_UP or UDP_DOWN */
+	uint64_t *count;	    /* UDP_COUNTS of them */
+	struct compat_local *local; /* to send from; NULL: as the system chooses */
 	int fd;
 	int n;
 	struct compat_datagram list[UDP_BATCH];
@@ -46,7 +48,7 @@ struct udp_outbox {
 	size_t payload[UDP_BATCH]; /* bytes, without the header */
 };
 
-/* Adds a datagram that goes out of fd; may flush. */
+/* Adds a datagram that goes out of fd; to NULL: it is connected. May flush. */
 void udp_put(struct udp_outbox *out, int fd, const struct addr *to, const uint8_t *data,
 	size_t size, size_t payload);
 

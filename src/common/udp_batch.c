@@ -2,7 +2,7 @@
 /*
  * Batches of datagrams. On a socket that sends to many targets an error may be that of
  * any earlier datagram (an ICMP message that came since); it says nothing of the one at
- * hand, which is tried again. Runs on either thread of an association.
+ * hand, which is tried again. Keeps no state of its own.
  */
 #include "config.h"
 #include "udp_batch.h"
@@ -29,8 +29,11 @@ udp_receive(int fd, struct udp_inbox *in)
 	int n;
 
 	for (int i = 0; i < UDP_BATCH; i++)
-		in->list[i] = (struct compat_datagram){ in->bytes[i] + SOCKS_UDP_SOURCE,
-			UDP_ROOM, &in->from[i].u.sa, sizeof(in->from[i].u) };
+		in->list[i] = (struct compat_datagram){ .data = in->bytes[i] + UDP_FRONT,
+			.size = UDP_ROOM,
+			.sa = &in->from[i].u.sa,
+			.sa_len = sizeof(in->from[i].u),
+			.local = &in->local[i] };
 	n = compat_recv_many(fd, in->list, UDP_BATCH);
 	if (n == -1 &&
 		(errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ||
@@ -49,10 +52,15 @@ udp_put(struct udp_outbox *out, int fd, const struct addr *to, const uint8_t *da
 		udp_flush(out);
 	i = out->n++;
 	out->fd = fd;
-	out->to[i] = *to;
 	/* What is sent is not written to, though a struct iovec cannot say so. */
-	out->list[i] = (struct compat_datagram){ (void *)(uintptr_t)data, size,
-		&out->to[i].u.sa, to->len };
+	out->list[i] = (struct compat_datagram){
+		.data = (void *)(uintptr_t)data, .size = size, .local = out->local
+	};
+	if (to) {
+		out->to[i] = *to;
+		out->list[i].sa = &out->to[i].u.sa;
+		out->list[i].sa_len = to->len;
+	}
 	out->payload[i] = payload;
 }
 
