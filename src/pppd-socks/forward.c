@@ -1,88 +1,98 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One plain client: connect to the upstream, ask it for the target, relay, and the log
- * line at the end. Runs on the first thread of a crew until the tunnel begins, then on
- * both. A client whose target cannot be had is reset: it is not to believe that the
- * target had nothing to say.
+ * One plain client: whether it may, the search for a target that answers, the relay, and
+ * the log line at the end. Runs on the first thread of a crew until the tunnel begins,
+ * then on both. A client whose target cannot be had is reset, unless its route says
+ * otherwise: it is not to believe that the target had nothing to say.
  */
 #include "config.h"
 #include "forward.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "log.h"
 #include "net.h"
-#include "ppp_conf.h"
-#include "socks_client.h"
+#include "ppp.h"
+#include "proxy_proto.h"
+#include "reach.h"
+#include "udp_session.h"
+
+/* How long a client that is told FIN may go on to send before it is cut off. */
+#define FINISH_MS 1000
+
+#define NEW_MS 5000 /* so long a client is new */
 
 /* Lives on the stack of the crew's first thread. */
 struct forward {
-	const struct ppp_conf *conf;
-	const struct route *route;
+	struct ppp *ppp;
+	struct route_port *port;
 	struct conn *conn;
-	struct socks_client socks;
-	int64_t dial_ms;   /* until the tunnel stood; -1: it never did */
-	const char *error; /* what went wrong, or NULL */
+	struct reach reach;
 };
 
-/* A deadline from now on, while the client stays. */
+/* No target can be had. The client gets what its route says. */
+static void
+give_up(struct forward *f)
+{
+	struct relay *r = &f->conn->relay;
+
+	watch_failed(f->ppp->watch, f->port);
+	if (f->port->route->on_failure != ON_FAILURE_CLOSE) {
+		relay_reset(r, END_CONNECT_FAILED);
+		return;
+	}
+	relay_note(r, END_CONNECT_FAILED);
+	net_finish(r->fd[CLIENT], FINISH_MS);
+}
+
+/* Returns 0 with the upstream's socket in the hop, or -1: it is over. */
+static int
+reach_target(struct forward *f)
+{
+	enum hop_result result = reach_pair(&f->reach, SOCKS_CONNECT, NULL, NULL);
+
+	if (result == HOP_CLIENT_LEFT)
+		relay_reset(&f->conn->relay, END_CLIENT_RESET);
+	else if (result != HOP_OK)
+		give_up(f);
+	return result == HOP_OK ? 0 : -1;
+}
+
+/* The relay gets the upstream's socket. */
+static void
+attach(struct forward *f)
+{
+	const struct settings *s = f->reach.common;
+	const struct route *route = f->port->route;
+
+	relay_attach(&f->conn->relay, hop_take_fd(&f->reach.hop),
+		route->idle_ms == -1 ? s->idle_ms : route->idle_ms, s->half_closed_ms);
+}
+
 static struct io_limit
-limit_of(const struct forward *f, int64_t ms)
+write_limit(const struct forward *f, int watch)
 {
-	return (struct io_limit){ io_now_ms() + ms, f->conn->relay.fd[CLIENT] };
+	return (struct io_limit){ io_now_ms() + f->reach.common->handshake_ms, watch };
 }
 
-/* The tunnel cannot be had, for errno and the error given. Always -1. */
+/* Tells the target who the client is, if the route says so. Returns 0, or -1. */
 static int
-give_up(struct forward *f, const char *error)
+introduce(struct forward *f)
 {
-	bool client_left = errno == ECANCELED;
+	struct relay *r = &f->conn->relay;
+	struct io_limit limit = write_limit(f, r->fd[CLIENT]);
+	const struct proxy_extras extras = { .id = NULL };
+	const struct addr *client = &f->conn->client;
+	uint8_t header[PROXY_MESSAGE];
+	size_t n = 0;
 
-	if (!client_left)
-		f->error = error;
-	relay_reset(&f->conn->relay, client_left ? END_CLIENT_RESET : END_CONNECT_FAILED);
+	if (f->port->route->proxy_protocol == 1)
+		n = proxy_build_v1(header, client, &f->reach.at);
+	else if (f->port->route->proxy_protocol == 2)
+		n = proxy_build_v2(header, client, &f->reach.at, &extras);
+	if (n == 0 || io_write(r->fd[TARGET], header, n, &limit) == 0)
+		return 0;
+	relay_reset(r, errno == ECANCELED ? END_CLIENT_RESET : END_TARGET_RESET);
 	return -1;
-}
-
-/* Connects to the upstream; the relay owns the socket. Returns 0, or -1: it is over. */
-static int
-reach_upstream(struct forward *f)
-{
-	const struct settings *common = &f->conf->common;
-	struct io_limit limit = limit_of(f, common->connect_ms);
-	struct addr list[NET_ADDRS], used;
-	int n = net_resolve(&f->conf->upstream.address, list, NET_ADDRS);
-	int fd = n == -1 ? -1 : net_dial(list, n, NULL, &limit, &used);
-
-	if (fd == -1)
-		return give_up(f, net_error_text(errno));
-	relay_attach(&f->conn->relay, fd, common->idle_ms, common->half_closed_ms);
-	f->socks.fd = fd;
-	return 0;
-}
-
-/*
- * Asks the upstream for the target. Its answer may take as long as it takes to connect
- * there, which is bounded by the upstream's own limit.
- */
-static int
-ask_upstream(struct forward *f)
-{
-	static const struct socks_greeting offer = { 1, { SOCKS_METHOD_NONE } };
-	const struct settings *common = &f->conf->common;
-	struct io_limit limit = limit_of(f, common->handshake_ms);
-	struct socks_request request = { .cmd = SOCKS_CONNECT };
-
-	socks_dest_from_hostport(&request.dst, &f->route->target);
-	if (socks_client_greet(&f->socks, &offer, &limit) == -1)
-		return give_up(f, f->socks.error);
-	limit = limit_of(f, common->handshake_ms + common->connect_ms);
-	if (socks_client_request(&f->socks, &request, &limit) == -1)
-		return give_up(f, f->socks.error);
-	return 0;
 }
 
 /* Passes on what the target said right behind the upstream's reply. */
@@ -90,8 +100,8 @@ static int
 pass_early_data(struct forward *f)
 {
 	struct relay *r = &f->conn->relay;
-	struct io_limit limit = limit_of(f, f->conf->common.handshake_ms);
-	const struct inbox *in = &f->socks.in;
+	struct io_limit limit = write_limit(f, -1);
+	const struct inbox *in = &f->reach.hop.socks.in;
 
 	if (in->len == 0)
 		return 0;
@@ -103,57 +113,75 @@ pass_early_data(struct forward *f)
 	return 0;
 }
 
-/* ` rep=5 error="..."` of a tunnel that could not be had. Returns out. */
-static char *
-error_text(const struct forward *f, char *out, size_t size)
+/*
+ * A target that resets a new client which has not said anything does not serve, though it
+ * could be connected to. One that was sent something may have its reasons.
+ */
+static void
+judge_tunnel(struct forward *f)
 {
-	char rep[8] = "-";
+	const struct relay *r = &f->conn->relay;
 
-	out[0] = '\0';
-	if (f->socks.replied)
-		snprintf(rep, sizeof(rep), "%d", f->socks.reply.rep);
-	if (f->error)
-		snprintf(out, size, " rep=%s error=\"%s\"", rep, f->error);
-	return out;
+	if (relay_end(r) == END_TARGET_RESET && atomic_load(&r->bytes[CLIENT]) == 0 &&
+		atomic_load(&r->bytes[TARGET]) == 0 &&
+		io_now_ms() - f->conn->start_ms < NEW_MS)
+		search_tell(&f->reach.search, HOP_LOST, "reset without a word");
+}
+
+/* For a client that may, and was counted. */
+static void
+serve(struct forward *f, struct crew *crew)
+{
+	if (reach_target(f) == -1)
+		return;
+	attach(f);
+	if (introduce(f) == 0 && pass_early_data(f) == 0) {
+		f->reach.dial_ms = io_now_ms() - f->conn->start_ms;
+		conn_carry(f->conn, crew);
+	}
+	judge_tunnel(f);
+}
+
+/* Where the client has connected to, for PROXY headers; nowhere, if nobody can tell. */
+static void
+find_local(struct forward *f)
+{
+	static const uint8_t nowhere[4];
+
+	if (net_local(f->conn->relay.fd[CLIENT], &f->reach.at) == -1)
+		addr_from_bytes(&f->reach.at, AF_INET, nowhere, 0);
 }
 
 static void
-log_tunnel(const struct forward *f)
+forward_client(struct conn *conn, struct crew *crew, struct ppp *ppp)
 {
-	const struct relay *r = &f->conn->relay;
-	char client[ADDR_TEXT], target[4 * HOSTPORT_TEXT], text[HOSTPORT_TEXT], name[256];
-	char upstream[256], dial[LOG_SECONDS], time[LOG_SECONDS], error[160];
+	struct route_port *port = (struct route_port *)(uintptr_t)conn->via;
+	struct forward f = { .ppp = ppp, .port = port, .conn = conn };
 
-	hostport_text(&f->route->target, text);
-	log_msg(LOG_L_INFO,
-		"tunnel id=%s client=%s route=%s target=%s upstream=%s up=%" PRIu64
-		" down=%" PRIu64 " dial=%s time=%s end=%s%s",
-		f->conn->id, addr_text(&f->conn->client, client),
-		log_escape(name, sizeof(name), f->route->name, strlen(f->route->name)),
-		log_escape(target, sizeof(target), text, strlen(text)),
-		log_escape(upstream, sizeof(upstream), f->conf->upstream.name,
-			strlen(f->conf->upstream.name)),
-		atomic_load(&r->bytes[CLIENT]), atomic_load(&r->bytes[TARGET]),
-		log_seconds(dial, f->dial_ms),
-		log_seconds(time, io_now_ms() - f->conn->start_ms),
-		end_word(relay_end(r)), error_text(f, error, sizeof(error)));
+	f.reach.conn = conn;
+	f.reach.common = &ppp->conf.common;
+	f.reach.watch = conn->relay.fd[CLIENT];
+	find_local(&f);
+	reach_begin(&f.reach);
+	if (!route_admits(port->route, &conn->client))
+		relay_reset(&conn->relay, END_DENIED);
+	else if (!route_enter(port->route))
+		relay_reset(&conn->relay, END_LIMIT);
+	else {
+		serve(&f, crew);
+		route_leave(port->route);
+	}
+	reach_end(&f.reach, "");
+	conn_end(conn);
 }
 
 void
 forward_serve(struct conn *conn, struct crew *crew, void *arg)
 {
-	struct forward f = {
-		.conf = arg, .route = conn->via, .conn = conn, .dial_ms = -1
-	};
-	char client[ADDR_TEXT];
+	struct ppp *ppp = arg;
 
-	log_msg(LOG_L_DEBUG, "tunnel id=%s client=%s route=%s start", conn->id,
-		addr_text(&conn->client, client), f.route->name);
-	if (reach_upstream(&f) == 0 && ask_upstream(&f) == 0 &&
-		pass_early_data(&f) == 0) {
-		f.dial_ms = io_now_ms() - conn->start_ms;
-		conn_carry(conn, crew);
-	}
-	log_tunnel(&f);
-	conn_end(conn);
+	if (conn->own)
+		udp_session_serve(conn, &ppp->conf.common);
+	else
+		forward_client(conn, crew, ppp);
 }

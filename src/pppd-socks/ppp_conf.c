@@ -1,35 +1,38 @@
 /* SPDX-License-Identifier: ISC */
-/* The keys of pppd-socks.conf, its own options, and what must hold over several of them.
+/*
+ * The keys of pppd-socks.conf, its own options, and what must hold over several of them.
+ * The options come first, then the file; names of upstreams are looked up at the end, as
+ * routes may stand before upstreams. Main thread, before there are others.
  */
 #include "config.h"
 #include "ppp_conf.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "conf_route.h"
 
 #define DEFAULT_UPSTREAM "127.0.0.1:1081"
+
+/* Options that have only a long name. */
+enum { OPT_EXPLAIN = 1, OPT_PROBE };
 
 const struct option_row ppp_options[] = {
 	{ 'L', NULL, "[ADDR:]PORT:HOST:HOSTPORT",
 		"a route, as for ssh -L; repeatable, adds to `routes'" },
-	{ 's', "server", "HOST:PORT", "the upstream; replaces `upstreams'" },
+	{ 's', "server", "HOST:PORT", "an upstream; repeatable, replaces `upstreams'" },
+	{ OPT_EXPLAIN, "explain", "QUESTION",
+		"print what a client of a port gets, and exit: \"PORT client=ADDR\"" },
+	{ OPT_PROBE, "probe", "[PORT]",
+		"try every way of every route, or of that port, and exit" },
 	{ 0, NULL, NULL, NULL },
 };
 
 void
 ppp_conf_init(struct ppp_conf *conf)
 {
-	*conf = (struct ppp_conf){ .routes = NULL };
+	*conf = (struct ppp_conf){
+		.hold_off = { 1000, 60 * 1000 },
+		.parked_ms = 120 * 1000,
+	};
 	settings_init(&conf->common);
-}
-
-static void
-route_free(struct route *route)
-{
-	free(route->name);
-	free(route);
 }
 
 void
@@ -41,171 +44,70 @@ ppp_conf_free(struct ppp_conf *conf)
 		conf->routes = route->next;
 		route_free(route);
 	}
-	settings_free(&conf->common);
+	upstreams_free(&conf->of_file);
+	upstreams_free(&conf->servers);
 	places_free(&conf->places);
-	free(conf->upstream.name);
+	places_free(&conf->udp_places);
+	settings_free(&conf->common);
 }
 
-/* A route's name where none is given: the port it listens at. */
-static char *
-default_name(const char *listen)
+/* Where the next route is linked. */
+static struct route **
+end_of(struct route **routes)
 {
-	const char *colon = strrchr(listen, ':');
-
-	return strdup(colon ? colon + 1 : listen);
+	while (*routes)
+		routes = &(*routes)->next;
+	return routes;
 }
 
-/*
- * Adds a route to the configuration, which then owns it. Returns NULL, or a text that
- * says what is wrong with listen, and the route is still the caller's.
- */
-static const char *
-add_route(struct ppp_conf *conf, struct route *route, const char *listen)
+/* A new route, the last one. NULL: out of memory. */
+static struct route *
+add_route(struct ppp_conf *ppp)
 {
-	const char *why;
+	struct route *route = route_new();
 
-	if (!route->name)
-		route->name = default_name(listen);
-	if (!route->name)
-		return "out of memory";
-	why = places_add(&conf->places, listen, route);
-	if (why)
-		return why;
-	route->next = conf->routes;
-	conf->routes = route;
-	return NULL;
+	*end_of(&ppp->routes) = route;
+	return route;
 }
 
-/* The colon that ends the part at text, which may be an IPv6 address in brackets. */
-static const char *
-part_end(const char *text)
-{
-	if (*text == '[')
-		text += strcspn(text, "]");
-	return strchr(text, ':');
-}
-
-/*
- * Splits "[ADDR:]PORT:HOST:HOSTPORT" into where to listen and what is the target, which
- * has two parts. Returns the target's place in arg, or NULL; listen is filled.
- */
-static const char *
-split_route(const char *arg, char *listen, size_t size)
-{
-	const char *part[4], *target;
-	int n = 0;
-
-	for (const char *at = arg; at && n < 4; n++) {
-		part[n] = at;
-		at = part_end(at);
-		at = at ? at + 1 : NULL;
-	}
-	if (n < 3)
-		return NULL;
-	target = part[n - 2];
-	if ((size_t)(target - arg) > size)
-		return NULL;
-	memcpy(listen, arg, (size_t)(target - arg) - 1);
-	listen[target - arg - 1] = '\0';
-	return target;
-}
+/* ---- options ---- */
 
 static const char *
-option_route(struct ppp_conf *conf, const char *arg)
+option_route(struct ppp_conf *ppp, const char *arg)
 {
-	struct route *route = calloc(1, sizeof(*route));
-	char listen[HOSTPORT_TEXT];
-	const char *target = split_route(arg, listen, sizeof(listen));
-	const char *why = NULL;
+	struct route *route = add_route(ppp);
 
-	if (!route)
-		return "out of memory";
-	if (!target)
-		why = "[ADDR:]PORT:HOST:HOSTPORT is wanted";
-	else if (hostport_parse(&route->target, target, &why) == 0)
-		why = add_route(conf, route, listen);
-	if (why)
-		route_free(route);
-	return why;
-}
-
-static const char *
-option_server(struct ppp_conf *conf, const char *arg)
-{
-	const char *why = NULL;
-
-	if (conf->server_given)
-		return "only one upstream is supported in this version";
-	conf->server_given = true;
-	if (hostport_parse(&conf->upstream.address, arg, &why) == -1)
-		return why;
-	conf->upstream.name = strdup(arg);
-	return conf->upstream.name ? NULL : "out of memory";
+	return route ? conf_route_option(route, arg, &ppp->places) : "out of memory";
 }
 
 const char *
-ppp_option(void *config, char letter, const char *arg)
+ppp_conf_option(struct ppp_conf *ppp, char letter, const char *arg)
 {
-	return letter == 'L' ? option_route(config, arg) : option_server(config, arg);
-}
-
-/* Reader of a "HOST:PORT" into a struct hostport. */
-static void
-read_hostport(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
-	void *into)
-{
-	const char *text = config_setting_get_string(setting), *why;
-
-	if (!text)
-		conf_error_type(conf, setting, "a string \"HOST:PORT\"");
-	else if (hostport_parse(into, text, &why) == -1)
-		conf_error(conf, setting, "'%s': %s: %s", key->name, text, why);
-}
-
-/* What one group of `routes` says. */
-struct route_text {
-	char *name;
-	struct hostport target;
-	config_setting_t *listen; /* read when the route is whole */
-};
-
-static void
-note_setting(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
-	void *into)
-{
-	config_setting_t **at = into;
-
-	(void)conf;
-	(void)key;
-	*at = setting;
-}
-
-static const struct conf_key route_keys[] = {
-	{ "name", conf_read_string, offsetof(struct route_text, name), 0, 0, NULL },
-	{ "listen", note_setting, offsetof(struct route_text, listen), 0, 0, NULL },
-	{ "target", read_hostport, offsetof(struct route_text, target), 0, 0, NULL },
-	{ NULL, NULL, 0, 0, 0, NULL },
-};
-
-/* Adds the route of one group, if it is whole. Errors have been, or are, told. */
-static void
-take_route(struct conf *conf, struct ppp_conf *ppp, struct route_text *text)
-{
-	struct route *route = calloc(1, sizeof(*route));
-	char buf[8];
-	const char *listen = conf_port_text(conf, text->listen, buf);
-	const char *why = route ? NULL : "out of memory";
-
-	if (route && listen) {
-		route->name = text->name;
-		text->name = NULL;
-		route->target = text->target;
-		why = add_route(ppp, route, listen);
+	switch (letter) {
+	case 'L':
+		return option_route(ppp, arg);
+	case 's':
+		return upstreams_add(&ppp->servers, arg);
+	case OPT_EXPLAIN:
+		ppp->explain = arg;
+		return NULL;
+	default:
+		ppp->probe = true;
+		ppp->probe_port = arg;
+		return NULL;
 	}
-	if (why)
-		conf_error(conf, text->listen, "'listen': %s: %s", listen, why);
-	if (route && (why || !listen))
-		route_free(route);
+}
+
+/* ---- keys ---- */
+
+/* Whether it is a list, as of groups; an error is told when it is not. */
+static bool
+is_list(struct conf *conf, const config_setting_t *setting)
+{
+	if (config_setting_is_list(setting))
+		return true;
+	conf_error_type(conf, setting, "a list ( { ... }, { ... } )");
+	return false;
 }
 
 static void
@@ -213,62 +115,41 @@ read_routes(struct conf *conf, config_setting_t *setting, const struct conf_key 
 	void *into)
 {
 	struct ppp_conf *ppp = into;
+	int n = is_list(conf, setting) ? config_setting_length(setting) : 0;
 
-	if (!config_setting_is_list(setting)) {
-		conf_error_type(conf, setting, "a list ( { ... }, { ... } )");
-		return;
-	}
-	for (int i = 0; i < config_setting_length(setting); i++) {
+	(void)key;
+	for (int i = 0; i < n; i++) {
 		config_setting_t *group = conf_element(setting, i);
-		struct route_text text = { 0 };
+		struct route *route = add_route(ppp);
 
-		conf_group(conf, group, key->keys, &text);
-		if (config_setting_is_group(group) && !text.listen)
-			conf_error(conf, group, "a route needs 'listen'");
-		if (config_setting_is_group(group) &&
-			!config_setting_get_member(group, "target"))
-			conf_error(conf, group, "a route needs 'target'");
-		else if (text.listen)
-			take_route(conf, ppp, &text);
-		free(text.name);
+		if (route)
+			conf_route_read(
+				conf, group, route, &ppp->places, &ppp->udp_places);
+		else
+			conf_error(conf, group, "out of memory");
 	}
 }
-
-static const struct conf_key upstream_keys[] = {
-	{ "name", conf_read_string, offsetof(struct upstream, name), 0, 0, NULL },
-	{ "address", read_hostport, offsetof(struct upstream, address), 0, 0, NULL },
-	{ NULL, NULL, 0, 0, 0, NULL },
-};
 
 static void
 read_upstreams(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
 	void *into)
 {
 	struct ppp_conf *ppp = into;
-	struct upstream read = { 0 };
-	config_setting_t *group;
+	int n = is_list(conf, setting) ? config_setting_length(setting) : -1;
 
-	if (!config_setting_is_list(setting) || config_setting_length(setting) != 1) {
-		conf_error(conf, setting,
-			"'upstreams': a list of one group is wanted in this "
-			"version: ( { address = \"HOST:PORT\"; } )");
-		return;
-	}
-	group = conf_element(setting, 0);
-	conf_group(conf, group, key->keys, &read);
-	if (config_setting_is_group(group) &&
-		!config_setting_get_member(group, "address"))
-		conf_error(conf, group, "an upstream needs 'address'");
-	if (ppp->server_given) {
-		free(read.name);
-		return;
-	}
-	free(ppp->upstream.name);
-	ppp->upstream = read;
+	(void)key;
+	if (n == 0)
+		conf_error(conf, setting, "'upstreams': at least one is wanted");
+	if (n > ROUTE_UPSTREAMS)
+		conf_error(conf, setting, "'upstreams': more than %d", ROUTE_UPSTREAMS);
+	for (int i = 0; i < n && i < ROUTE_UPSTREAMS; i++)
+		conf_upstream_read(conf, conf_element(setting, i), &ppp->of_file);
 }
 
+#define AT(field) offsetof(struct ppp_conf, field)
 static const struct conf_key timeout_keys[] = {
 	SETTINGS_TIMEOUTS(struct ppp_conf),
+	{ "parked", conf_read_timeout, AT(parked_ms), 0, 86400, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
@@ -277,56 +158,121 @@ static const struct conf_key limit_keys[] = {
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
+static const struct conf_key hold_off_keys[] = {
+	{ "first", conf_read_timeout, offsetof(struct hold_off, first_ms), 0, 3600,
+		NULL },
+	{ "most", conf_read_timeout, offsetof(struct hold_off, most_ms), 0, 3600, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+
 const struct conf_key ppp_keys[] = {
 	{ "upstreams", read_upstreams, 0, 0, 0, upstream_keys },
 	{ "routes", read_routes, 0, 0, 0, route_keys },
+	{ "hold_off", conf_read_group, AT(hold_off), 0, 0, hold_off_keys },
 	SETTINGS_KEYS(struct ppp_conf, timeout_keys, limit_keys),
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
-/* The default upstream, and a name for one that has none. Returns 0, or -1. */
-static int
-complete_upstream(struct upstream *upstream)
-{
-	const char *why;
-	char text[HOSTPORT_TEXT];
+/* ---- the whole ---- */
 
-	if (upstream->address.port == 0)
-		(void)hostport_parse(&upstream->address, DEFAULT_UPSTREAM, &why);
-	if (!upstream->name)
-		upstream->name = strdup(hostport_text(&upstream->address, text));
-	return upstream->name ? 0 : -1;
+static void
+check_hold_off(struct conf *conf, const struct hold_off *hold_off)
+{
+	if (hold_off->most_ms < hold_off->first_ms)
+		conf_error(conf, conf_find(conf, "hold_off"),
+			"'hold_off': 'most' (%g seconds) is less than 'first' (%g)",
+			(double)hold_off->most_ms / 1000,
+			(double)hold_off->first_ms / 1000);
 }
 
-/* What must hold over the whole. */
+/* No upstream may be this daemon itself: a tunnel would go round for ever. */
 static void
-check_whole(struct conf *conf, const struct ppp_conf *ppp)
+check_loops(struct conf *conf, const struct ppp_conf *ppp)
 {
-	const struct hostport *address = &ppp->upstream.address;
-	struct addr addr;
+	config_setting_t *list = conf_find(conf, "upstreams");
 
-	if (!ppp->routes)
-		conf_error(conf, NULL, "there is no route: `routes' or -L is wanted");
-	if (addr_from_text(&addr, address->host, address->port) &&
-		places_hold(&ppp->places, &addr))
-		conf_error(conf, ppp->server_given ? NULL : conf_find(conf, "upstreams"),
-			"upstream '%s' is one of the listening addresses of this daemon",
-			ppp->upstream.name);
+	if (ppp->servers.n > 0)
+		list = NULL;
+	for (size_t i = 0; i < ppp->n_upstreams; i++) {
+		const struct upstream *u = ppp->upstreams[i];
+		struct addr addr;
+
+		if (addr_from_text(&addr, u->address.host, u->address.port) &&
+			places_hold(&ppp->places, &addr))
+			conf_error(conf, list ? conf_element(list, (int)i) : NULL,
+				"upstream '%s' is one of the listening addresses of this "
+				"daemon",
+				u->name);
+	}
+}
+
+/*
+ * Gives every route its upstreams. The first routes, as many as given, are of -L and want
+ * all; of the others the names are checked, also where -s takes their place.
+ */
+static void
+complete_routes(struct conf *conf, struct ppp_conf *ppp, int given)
+{
+	config_setting_t *list = conf_find(conf, "routes");
+	struct upstreams chosen;
+	int i = -given;
+
+	for (struct route *route = ppp->routes; route; route = route->next, i++) {
+		chosen = ppp->of_file;
+		if (i >= 0)
+			conf_route_choose(
+				conf, conf_element(list, i), &ppp->of_file, &chosen);
+		if (ppp->servers.n > 0)
+			chosen = ppp->servers;
+		route->hold_off = ppp->hold_off;
+		if (chosen.n > 0 && conf_route_complete(route, &chosen) == -1)
+			conf_error(conf, NULL, "out of memory");
+	}
+}
+
+static void
+use_upstreams(struct ppp_conf *ppp)
+{
+	struct upstreams *used = &ppp->of_file;
+
+	if (ppp->servers.n > 0) {
+		upstreams_free(&ppp->of_file);
+		used = &ppp->servers;
+	}
+	ppp->upstreams = used->list;
+	ppp->n_upstreams = (size_t)used->n;
+}
+
+static int
+count_routes(const struct route *route)
+{
+	int n = 0;
+
+	for (; route; route = route->next)
+		n++;
+	return n;
 }
 
 struct conf *
-ppp_configure(void *config, const char *path)
+ppp_conf_read(struct ppp_conf *ppp, const char *path)
 {
-	struct ppp_conf *ppp = config;
+	int given = count_routes(ppp->routes);
 	struct conf *conf = conf_read(path, ppp_keys, ppp);
 
-	if (!conf || conf_errors(conf) > 0)
-		return conf;
-	if (complete_upstream(&ppp->upstream) == -1) {
-		conf_free(conf);
-		errno = ENOMEM;
+	if (!conf)
 		return NULL;
-	}
-	check_whole(conf, ppp);
+	if (conf_errors(conf) == 0 && ppp->of_file.n == 0 &&
+		upstreams_add(&ppp->of_file, DEFAULT_UPSTREAM))
+		conf_error(conf, NULL, "out of memory");
+	/* Else `upstreams` may stand behind a syntax error. */
+	if (ppp->of_file.n > 0)
+		complete_routes(conf, ppp, given);
+	if (conf_errors(conf) > 0)
+		return conf;
+	if (!ppp->routes)
+		conf_error(conf, NULL, "there is no route: `routes' or -L is wanted");
+	check_hold_off(conf, &ppp->hold_off);
+	use_upstreams(ppp);
+	check_loops(conf, ppp);
 	return conf;
 }

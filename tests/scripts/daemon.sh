@@ -277,13 +277,13 @@ routes = (
   { listen = 8887; target = "127.0.0.1:1"; },
   { listen = "*:8887"; target = "127.0.0.1:2"; },
   { listen = "127.0.0.1:8888"; target = "nowhere"; },
-  { listen = "127.0.0.1:8889"; targets = [ "127.0.0.1:2" ]; }
+  { listen = "127.0.0.1:8889"; gssapi = true; }
 );
 END
   expect_run 78 "bad routes" "$PPPD_SOCKS" -t -c "$work/conf"
   expect_text err "$work/conf:3: 'listen': *:8887: this address" "an address twice"
   expect_text err "$work/conf:4: 'target': nowhere: a port must follow" "no port"
-  expect_text err "$work/conf:5: unknown key 'targets'" "a key of a later version"
+  expect_text err "$work/conf:5: unknown key 'gssapi'" "a key of a later version"
   expect_text err "$work/conf:5: a route needs 'target'" "a route without target"
   cat >"$work/conf" <<'END'
 upstreams = ( { address = "127.0.0.1:8887"; } );
@@ -292,9 +292,27 @@ END
   expect_run 78 "upstream is itself" "$PPPD_SOCKS" -t -c "$work/conf"
   expect_text err "$work/conf:1: upstream '127.0.0.1:8887' is one of the listening" \
     "upstream is itself"
-  expect_run 64 "two upstreams" "$PPPD_SOCKS" -t -s 127.0.0.1:1 -s 127.0.0.1:2
+  expect_run 0 "two upstreams" "$PPPD_SOCKS" -t -c "$work/conf" \
+    -s 127.0.0.1:1 -s 127.0.0.1:2
+  expect_run 64 "an upstream twice" "$PPPD_SOCKS" -t -s 127.0.0.1:1 -s 127.0.0.1:1
+  expect_text err "-s 127.0.0.1:1: this upstream is there already" "an upstream twice"
   expect_run 64 "bad route" "$PPPD_SOCKS" -t -L 8887:host
-  ok "pppd-socks: routes that cannot be are refused"
+  ok "pppd-socks: routes and upstreams that cannot be are refused"
+
+  printf 'secret\n' >"$work/secret"
+  chmod 644 "$work/secret"
+  cat >"$work/conf" <<END
+upstreams = (
+  { address = "127.0.0.1:1"; username = "ppp"; password_file = "$work/secret"; }
+);
+routes = ( { listen = 8887; target = "127.0.0.1:1"; } );
+END
+  expect_run 78 "a password that all can read" "$PPPD_SOCKS" -t -c "$work/conf"
+  expect_text err "$work/conf:2: 'password_file': $work/secret: group or others" \
+    "a password that all can read"
+  chmod 600 "$work/secret"
+  expect_run 0 "a password file" "$PPPD_SOCKS" -t -c "$work/conf"
+  ok "pppd-socks: a password file is read, and only its owner may read it"
 }
 
 for check in command_line config_is_checked config_is_missing \

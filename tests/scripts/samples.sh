@@ -46,20 +46,21 @@ known() {
   for source in "$@"; do
     cat "$top/src/$source"
   done | sed -n '/^#define/d
-    s/.*{ "\([a-z_]*\)", \(conf_read\|read\|note\)_.*/\1/p
+    s/.*{ "\([a-z_]*\)", \(conf_read\|read\)_.*/\1/p
     s/.*SETTINGS_TIMEOUT(type, \([a-z_]*\),.*/\1/p'
 }
 # A key of the one that has another's name is not noticed: listen, name.
 common="common/settings.h common/settings.c"
+ppp="pppd-socks/ppp_conf.c pppd-socks/conf_route.c pppd-socks/conf_upstream.c"
 # shellcheck disable=SC2086 # two words
 for key in $(known $common dcsd/dcsd_conf.c); do
   grep -qE "(^|[{; ])#? *$key *[=:]" "$top/etc/dcsd.conf" || fail "dcsd.conf: no '$key'"
 done
 # shellcheck disable=SC2086
-for key in $(known $common pppd-socks/ppp_conf.c); do
+for key in $(known $common $ppp); do
   grep -qE "(^|[{; ])#? *$key *[=:]" "$sample" || fail "pppd-socks.conf: no '$key'"
 done
 # shellcheck disable=SC2086
-[ "$(known $common dcsd/dcsd_conf.c pppd-socks/ppp_conf.c | wc -l)" -ge 20 ] ||
+[ "$(known $common dcsd/dcsd_conf.c $ppp | wc -l)" -ge 60 ] ||
   fail "the tables of keys are not found in the sources"
 ok "every key is in the samples"

@@ -412,6 +412,22 @@ log_count(struct daemon *d, const char *text)
 	return n;
 }
 
+void
+log_word(struct daemon *d, const char *text, char *out, size_t size)
+{
+	const char *p;
+
+	pthread_mutex_lock(&d->lock);
+	p = strstr(d->log + d->log_mark, text);
+	if (p != NULL) {
+		p += strlen(text);
+		snprintf(out, size, "%.*s", (int)strcspn(p, " \n"), p);
+	}
+	pthread_mutex_unlock(&d->lock);
+	if (p == NULL)
+		fail_test("not in the log: %s", text);
+}
+
 int
 harness_run(const char *name, TCase *tc)
 {

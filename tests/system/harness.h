@@ -56,6 +56,8 @@ void expect_log(struct daemon *d, const char *text, ...)
 void expect_log_line(struct daemon *d, const char *regex, ...)
 	__attribute__((format(printf, 2, 3)));
 int log_count(struct daemon *d, const char *text); /* how often it is there */
+/* The word behind a piece of text that is there, up to a space or the end of the line. */
+void log_word(struct daemon *d, const char *text, char *out, size_t size);
 
 /* Runs the tests of one test case by CK_ENV. Returns the exit status of main. */
 int harness_run(const char *name, TCase *tc);

@@ -128,6 +128,20 @@ mustdial_ip(const char *ip, uint16_t port)
 }
 
 int
+mustdial_from(const char *from, const char *ip, uint16_t port)
+{
+	union address a;
+	socklen_t len = address_from(&a, ip, port);
+	uint16_t any;
+	int fd = bind_any(from, &any);
+
+	if (fd < 0 || connect(fd, &a.sa, len) < 0)
+		fail_test("connect from %s to %s port %d: %s", from, ip, port,
+			strerror(errno));
+	return fd;
+}
+
+int
 mustdial(uint16_t port)
 {
 	return mustdial_ip("127.0.0.1", port);

@@ -20,6 +20,7 @@ int mustlisten(const char *ip, uint16_t *port); /* the system picks the port */
 int mustaccept(int listener);
 int mustdial(uint16_t port); /* on 127.0.0.1 */
 int mustdial_ip(const char *ip, uint16_t port);
+int mustdial_from(const char *from, const char *ip, uint16_t port);
 void expect_refused(uint16_t port); /* soon, if not yet */
 uint16_t local_port(int fd);
 bool has_ipv6(void);

@@ -408,8 +408,8 @@ START_TEST(unknown_key_is_exit_78_with_file_and_line)
 {
 	d = daemon_spawn(PPPD_SOCKS,
 		"routes = ( { listen = \"127.0.0.1:0\"; target = \"x:1\";\n"
-		"balance = \"least\"; } );");
-	expect_log_line(d, "/conf:2: .*balance");
+		"balanced = \"least\"; } );");
+	expect_log_line(d, "/conf:2: .*balanced");
 	expect_exit(d, 78);
 }
 END_TEST

@@ -37,8 +37,7 @@ static const struct manual {
 } manuals[] = {
 	{ "dcsd.8", "dcsd.conf.5", dcsd_options, dcsd_keys, &dcsd, { NULL } },
 	{ "pppd-socks.8", "pppd-socks.conf.5", ppp_options, ppp_keys, &ppp,
-		{ "denied", "bad-request", "handshake-timeout", "auth-failed", "limit",
-			NULL } },
+		{ "bad-request", "handshake-timeout", "auth-failed", NULL } },
 };
 
 /* The page that a test looks at. */

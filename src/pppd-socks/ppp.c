@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What makes the common service pppd-socks: what its hooks are, and the state that all
+ * its tunnels share. Runs on the main thread, but for make_spare.
+ */
+#include "config.h"
+#include "ppp.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+#include "explain_route.h"
+#include "forward.h"
+#include "io.h"
+#include "search.h"
+#include "spares.h"
+#include "try_routes.h"
+#include "udp_ports.h"
+
+/* How long threads that wait for an upstream may take to notice that they are to end. */
+#define STOP_MS 500
+
+/* What is wanted to make the spares of one upstream. */
+struct maker {
+	struct ppp *ppp;
+	struct upstream *upstream;
+};
+
+void
+ppp_init(struct ppp *ppp)
+{
+	*ppp = (struct ppp){ .stop = { -1, -1 } };
+	ppp_conf_init(&ppp->conf);
+}
+
+void
+ppp_free(struct ppp *ppp)
+{
+	ppp_conf_free(&ppp->conf);
+}
+
+static const char *
+take_option(void *config, char letter, const char *arg)
+{
+	struct ppp *ppp = config;
+
+	return ppp_conf_option(&ppp->conf, letter, arg);
+}
+
+static struct conf *
+configure(void *config, const char *path)
+{
+	struct ppp *ppp = config;
+
+	return ppp_conf_read(&ppp->conf, path);
+}
+
+static struct settings *
+settings(void *config)
+{
+	struct ppp *ppp = config;
+
+	return &ppp->conf.common;
+}
+
+static const struct places *
+places(void *config)
+{
+	struct ppp *ppp = config;
+
+	return &ppp->conf.places;
+}
+
+static const char *
+via_text(const void *via, char *buf, size_t size)
+{
+	const struct route_port *port = via;
+
+	snprintf(buf, size, " for route %s", port->name);
+	return buf;
+}
+
+static int
+instead(void *config)
+{
+	struct ppp *ppp = config;
+
+	if (ppp->conf.explain)
+		return explain_route(&ppp->conf, ppp->conf.explain, stdout);
+	if (ppp->conf.probe)
+		return try_routes(&ppp->conf, ppp->conf.probe_port, stdout);
+	return -1;
+}
+
+static bool
+is_stopping(const struct ppp *ppp)
+{
+	struct pollfd p = { ppp->stop[0], POLLIN, 0 };
+
+	return poll(&p, 1, 0) != 0;
+}
+
+/* A connection for the spares: all up to where a request can be sent. */
+static int
+make_spare(void *arg)
+{
+	const struct maker *maker = arg;
+	const struct ppp_conf *conf = &maker->ppp->conf;
+	struct hop hop = {
+		.upstream = maker->upstream,
+		.limits = { .all = { io_now_ms() + conf->common.connect_ms,
+				    maker->ppp->stop[0] },
+			.handshake_ms = conf->common.handshake_ms },
+		.socks = { .fd = -1 },
+	};
+	enum hop_result result;
+
+	/* hop_open would connect before it looks. */
+	if (is_stopping(maker->ppp))
+		return -1;
+	result = hop_open(&hop);
+	search_tell_upstream(maker->upstream, &conf->hold_off, result, hop.error);
+	if (result != HOP_OK)
+		hop_close(&hop);
+	return hop_take_fd(&hop);
+}
+
+/* Begins to make the spares of an upstream that has any. Returns 0, or -1 with errno. */
+static int
+start_spares(struct ppp *ppp, struct maker *maker, struct upstream *u)
+{
+	const struct spares_plan plan = {
+		.n = u->spare,
+		.age_ms = ppp->conf.parked_ms / 4 * 3,
+		.pause = ppp->conf.hold_off,
+		.open = make_spare,
+		.arg = maker,
+	};
+
+	*maker = (struct maker){ ppp, u };
+	if (u->spare == 0)
+		return 0;
+	u->spares = spares_new(&plan);
+	return u->spares ? spares_start(u->spares) : -1;
+}
+
+/* The sockets of UDP routes, which may need root. */
+static const char *
+open_ppp(void *config)
+{
+	static char why[256];
+	struct ppp *ppp = config;
+
+	if (ppp->conf.udp_places.n == 0)
+		return NULL;
+	ppp->udp = udp_ports_open(&ppp->conf.udp_places, why, sizeof(why));
+	return ppp->udp ? NULL : why;
+}
+
+static int
+start(void *config, struct server *server)
+{
+	struct ppp *ppp = config;
+	struct ppp_conf *conf = &ppp->conf;
+
+	ppp->makers = calloc(conf->n_upstreams, sizeof(*ppp->makers));
+	if (!ppp->makers || compat_pipe(ppp->stop) == -1)
+		return -1;
+	for (size_t i = 0; i < conf->n_upstreams; i++)
+		if (start_spares(ppp, &ppp->makers[i], conf->upstreams[i]) == -1)
+			return -1;
+	ppp->watch = watch_start(conf, server);
+	if (!ppp->watch)
+		return -1;
+	return ppp->udp ? udp_ports_start(ppp->udp, server) : 0;
+}
+
+/*
+ * Clients that still search for a target go on to use watch and spares, which make
+ * nothing new. What was started is stopped, also when start has failed half-way.
+ */
+static int
+stop(void *config)
+{
+	struct ppp *ppp = config;
+	bool busy = false;
+
+	io_close(&ppp->stop[1]);
+	if (ppp->watch)
+		busy |= watch_stop(ppp->watch, STOP_MS) == -1;
+	for (size_t i = 0; i < ppp->conf.n_upstreams; i++)
+		if (ppp->conf.upstreams[i]->spares)
+			busy |= spares_stop(ppp->conf.upstreams[i]->spares, STOP_MS) ==
+				-1;
+	if (ppp->udp)
+		busy |= udp_ports_stop(ppp->udp) == -1;
+	return busy ? -1 : 0;
+}
+
+static void
+close_ppp(void *config)
+{
+	struct ppp *ppp = config;
+
+	watch_free(ppp->watch);
+	for (size_t i = 0; i < ppp->conf.n_upstreams; i++)
+		spares_free(ppp->conf.upstreams[i]->spares);
+	udp_ports_free(ppp->udp);
+	free(ppp->makers);
+	io_close(&ppp->stop[0]);
+}
+
+const struct service ppp_service = {
+	.name = "pppd-socks",
+	.default_config = SYSCONFDIR "/pppd-socks.conf",
+	.default_pidfile = RUNSTATEDIR "/pppd-socks.pid",
+	.options = ppp_options,
+	.option = take_option,
+	.serve = forward_serve,
+	.configure = configure,
+	.settings = settings,
+	.places = places,
+	.via_text = via_text,
+	.instead = instead,
+	.open = open_ppp,
+	.close = close_ppp,
+	.start = start,
+	.stop = stop,
+};

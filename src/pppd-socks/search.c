@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The order in which clients try targets and upstreams, and what their results change.
+ * One lock guards the health and the balance of all of them: it is held for a few
+ * comparisons, twice for each try, and nothing is logged under it.
+ */
+#include "config.h"
+#include "search.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io.h"
+#include "log.h"
+#include "source.h"
+
+/* A leaf: nothing else is locked under it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static uint64_t
+bit(int i)
+{
+	return (uint64_t)1 << i;
+}
+
+/* The bits of n. */
+static uint64_t
+all_of(int n)
+{
+	return n == 64 ? UINT64_MAX : bit(n) - 1;
+}
+
+void
+search_begin(struct search *s, struct route_port *port, const struct addr *client)
+{
+	struct cidr source = source_of(client);
+	size_t len;
+	const void *key = source_key(&source, &len);
+
+	*s = (struct search){ .port = port, .target = -1, .upstream = -1 };
+	s->source = balance_hash(key, len);
+}
+
+/* The upstreams through which this client has not tried that target, and still may. */
+static uint64_t
+ways(const struct search *s, int target)
+{
+	return all_of(s->port->route->n_upstreams) & ~s->tried[target] & ~s->off;
+}
+
+/* Those of them that are ready, and the target behind them; or all. */
+static uint64_t
+good_ways(const struct search *s, int target, int64_t now_ms, bool sick_too)
+{
+	const struct route *route = s->port->route;
+	uint64_t left = ways(s, target);
+
+	for (int u = 0; u < route->n_upstreams && !sick_too; u++)
+		if (!health_ready(&route->upstreams[u]->health, now_ms) ||
+			!health_ready(&s->port->targets[target].seen[u], now_ms))
+			left &= ~bit(u);
+	return left;
+}
+
+/* Picks one of the upstreams for the target. False: there is none. */
+static bool
+pick_upstream(struct search *s, int target, int64_t now_ms, bool sick_too)
+{
+	const struct route *route = s->port->route;
+	struct member *members = s->port->upstream_members;
+	uint64_t left = good_ways(s, target, now_ms, sick_too);
+	bool may[ROUTE_UPSTREAMS];
+	int u;
+
+	for (u = 0; u < route->n_upstreams; u++) {
+		may[u] = left & bit(u);
+		members[u].active = route->upstreams[u]->active;
+	}
+	u = balance_pick(
+		route->upstream_balance, members, route->n_upstreams, may, s->source);
+	if (u == -1)
+		return false;
+	s->target = target;
+	s->upstream = u;
+	return true;
+}
+
+/* Picks a target that is none of those in seen. -1: there is none. */
+static int
+pick_target(const struct search *s, uint64_t seen, int64_t now_ms, bool sick_too)
+{
+	const struct route_port *port = s->port;
+	bool may[ROUTE_TARGETS];
+
+	for (int t = 0; t < port->n_targets; t++)
+		may[t] = !(seen & bit(t)) && good_ways(s, t, now_ms, sick_too) != 0;
+	return balance_pick(port->route->balance, port->target_members, port->n_targets,
+		may, s->source);
+}
+
+/*
+ * After a failure of the upstream, nothing is known of the target; after one of the
+ * target, the others come first, and it has another turn when they have had theirs.
+ */
+static bool
+pick(struct search *s, int64_t now_ms, bool sick_too)
+{
+	int target;
+
+	if (s->stay && pick_upstream(s, s->target, now_ms, sick_too))
+		return true;
+	target = pick_target(s, s->seen, now_ms, sick_too);
+	if (target == -1) {
+		target = pick_target(s, 0, now_ms, sick_too);
+		if (target == -1)
+			return false;
+		s->seen = 0;
+	}
+	s->seen |= bit(target);
+	return pick_upstream(s, target, now_ms, sick_too);
+}
+
+static int
+pairs_left(const struct search *s)
+{
+	int n = 0;
+
+	for (int t = 0; t < s->port->n_targets; t++)
+		for (uint64_t left = ways(s, t); left != 0; left &= left - 1)
+			n++;
+	return n;
+}
+
+static void
+hold(struct search *s, int64_t now_ms)
+{
+	struct route *route = s->port->route;
+	struct upstream *u = route->upstreams[s->upstream];
+
+	s->tried[s->target] |= bit(s->upstream);
+	s->left = pairs_left(s);
+	health_try(&u->health, &route->hold_off, now_ms);
+	health_try(
+		&s->port->targets[s->target].seen[s->upstream], &route->hold_off, now_ms);
+	s->port->target_members[s->target].active++;
+	u->active++;
+	s->holds = true;
+}
+
+static void
+release(struct search *s)
+{
+	if (!s->holds)
+		return;
+	s->port->target_members[s->target].active--;
+	s->port->route->upstreams[s->upstream]->active--;
+	s->holds = false;
+}
+
+bool
+search_next(struct search *s)
+{
+	int64_t now_ms = io_now_ms();
+	bool found;
+
+	pthread_mutex_lock(&lock);
+	release(s);
+	found = pick(s, now_ms, false) || pick(s, now_ms, true);
+	if (found)
+		hold(s, now_ms);
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+void
+search_end(struct search *s)
+{
+	pthread_mutex_lock(&lock);
+	release(s);
+	pthread_mutex_unlock(&lock);
+}
+
+const struct target *
+search_target(const struct search *s)
+{
+	return s->target == -1 ? NULL : &s->port->targets[s->target];
+}
+
+struct upstream *
+search_upstream(const struct search *s)
+{
+	return s->target == -1 ? NULL : s->port->route->upstreams[s->upstream];
+}
+
+/* What a result has changed. */
+struct change {
+	enum health_change upstream, pair;
+	int64_t upstream_ms, pair_ms; /* how long they are left alone, if they are sick */
+};
+
+/* Applies a result to the health of an upstream and (unless NULL) of a pair; locked. */
+static struct change
+apply(struct upstream *u, struct health *seen, const struct hold_off *hold_off,
+	enum hop_result result)
+{
+	int64_t now_ms = io_now_ms();
+	uint32_t chance = (uint32_t)now_ms * 2654435761U ^ (uint32_t)(uintptr_t)u;
+	struct change change = { HEALTH_SAME, HEALTH_SAME, 0, 0 };
+
+	switch (result) {
+	case HOP_OK:
+		change.upstream = health_passed(&u->health);
+		if (seen)
+			change.pair = health_passed(seen);
+		break;
+	case HOP_UPSTREAM_FAILED:
+		change.upstream = health_failed(&u->health, hold_off, now_ms, chance);
+		break;
+	case HOP_TARGET_FAILED:
+		change.upstream = health_passed(&u->health);
+		if (seen)
+			change.pair = health_failed(seen, hold_off, now_ms, chance);
+		break;
+	case HOP_NO_REPLY:
+	case HOP_LOST:
+		if (seen)
+			change.pair = health_failed(seen, hold_off, now_ms, chance);
+		break;
+	case HOP_REFUSED:
+		change.upstream = health_passed(&u->health);
+		break;
+	case HOP_CLIENT_LEFT:
+	case HOP_SHORT:
+		break;
+	}
+	change.upstream_ms = u->health.until_ms - now_ms;
+	change.pair_ms = seen ? seen->until_ms - now_ms : 0;
+	return change;
+}
+
+/* One line, if it has changed. what: "upstream=dcs1". */
+static void
+tell_change(
+	enum health_change change, const char *what, const char *error, int64_t hold_ms)
+{
+	char seconds[LOG_SECONDS];
+
+	if (change == HEALTH_SICK)
+		log_msg(LOG_L_WARNING, "health %s state=sick hold_off=%s error=\"%s\"",
+			what, log_seconds(seconds, hold_ms), error ? error : "");
+	else if (change == HEALTH_WELL)
+		log_msg(LOG_L_NOTICE, "health %s state=well", what);
+}
+
+static void
+tell_upstream_change(
+	const struct change *change, const struct upstream *u, const char *error)
+{
+	char what[300], name[256];
+
+	if (change->upstream == HEALTH_SAME)
+		return;
+	snprintf(what, sizeof(what), "upstream=%s",
+		log_escape(name, sizeof(name), u->name, strlen(u->name)));
+	tell_change(change->upstream, what, error, change->upstream_ms);
+}
+
+static void
+tell_pair_change(const struct change *change, const struct route_port *port, int target,
+	const struct upstream *u, const char *error)
+{
+	char what[1100], name[256], address[HOSTPORT_TEXT], escaped[512], upstream[256];
+
+	if (change->pair == HEALTH_SAME)
+		return;
+	hostport_text(&port->targets[target].address, address);
+	snprintf(what, sizeof(what), "route=%s target=%s upstream=%s",
+		log_escape(name, sizeof(name), port->name, strlen(port->name)),
+		log_escape(escaped, sizeof(escaped), address, strlen(address)),
+		log_escape(upstream, sizeof(upstream), u->name, strlen(u->name)));
+	tell_change(change->pair, what, error, change->pair_ms);
+}
+
+void
+search_tell_upstream(struct upstream *u, const struct hold_off *hold_off,
+	enum hop_result result, const char *error)
+{
+	struct change change;
+
+	pthread_mutex_lock(&lock);
+	change = apply(u, NULL, hold_off, result);
+	pthread_mutex_unlock(&lock);
+	tell_upstream_change(&change, u, error);
+}
+
+void
+search_tell_pair(struct route_port *port, int target, int upstream,
+	enum hop_result result, const char *error)
+{
+	struct upstream *u = port->route->upstreams[upstream];
+	struct change change;
+
+	pthread_mutex_lock(&lock);
+	change = apply(
+		u, &port->targets[target].seen[upstream], &port->route->hold_off, result);
+	pthread_mutex_unlock(&lock);
+	tell_upstream_change(&change, u, error);
+	tell_pair_change(&change, port, target, u, error);
+}
+
+/* Whether there is anything left to try through another upstream. */
+static bool
+others_left(const struct search *s)
+{
+	for (int t = 0; t < s->port->n_targets; t++)
+		if (ways(s, t) & ~bit(s->upstream))
+			return true;
+	return false;
+}
+
+void
+search_tell(struct search *s, enum hop_result result, const char *error)
+{
+	s->stay = result == HOP_UPSTREAM_FAILED;
+	/* One that has not replied may stand still as a whole: any other goes before. */
+	if (result == HOP_UPSTREAM_FAILED || (result == HOP_NO_REPLY && others_left(s))) {
+		s->off |= bit(s->upstream);
+		s->left = pairs_left(s);
+	}
+	search_tell_pair(s->port, s->target, s->upstream, result, error);
+}
+
+bool
+search_claim(struct route_port *port, int target, int upstream)
+{
+	const struct route *route = port->route;
+	struct health *of_upstream = &route->upstreams[upstream]->health;
+	struct health *of_pair = &port->targets[target].seen[upstream];
+	int64_t now_ms = io_now_ms();
+	bool mine;
+
+	pthread_mutex_lock(&lock);
+	mine = (of_upstream->failures > 0 || of_pair->failures > 0) &&
+		health_ready(of_upstream, now_ms) && health_ready(of_pair, now_ms);
+	if (mine) {
+		health_try(of_upstream, &route->hold_off, now_ms);
+		health_try(of_pair, &route->hold_off, now_ms);
+	}
+	pthread_mutex_unlock(&lock);
+	return mine;
+}
+
+bool
+search_any_well(struct route_port *port)
+{
+	const struct route *route = port->route;
+	bool found = false;
+
+	pthread_mutex_lock(&lock);
+	for (int t = 0; t < port->n_targets && !found; t++)
+		for (int u = 0; u < route->n_upstreams && !found; u++)
+			found = route->upstreams[u]->health.failures == 0 &&
+				port->targets[t].seen[u].failures == 0;
+	pthread_mutex_unlock(&lock);
+	return found;
+}
