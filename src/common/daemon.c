@@ -48,6 +48,7 @@ reset_signals(void)
 		if (sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
 			signal(sig, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log file that is too large fails by EFBIG */
 	sigemptyset(&no_signal);
 	return sigprocmask(SIG_SETMASK, &no_signal, NULL);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * log: messages to syslog, or to stderr. Callers never wait for either: once log_start
- * has run, a message goes into a bounded queue that one thread empties; what does not fit
- * is counted, and the count is told when there is room again.
+ * log: messages to syslog, to a file, or to stderr. Callers never wait for any: once
+ * log_start has run, a message goes into a bounded queue that one thread empties, and
+ * waits there while the logger is away or the disk is full; what does not fit is counted,
+ * and the count is told when there is room again.
  */
 #ifndef LOG_H
 #define LOG_H
 
-#include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-enum log_level { LOG_L_ERROR, LOG_L_WARNING, LOG_L_NOTICE, LOG_L_INFO, LOG_L_DEBUG };
+#include <sys/types.h>
+#include "log_queue.h"
+#include "log_text.h"
 
 /*
  * Before the first message, and before threads. ident must stay valid. Until log_start,
@@ -19,11 +20,32 @@ enum log_level { LOG_L_ERROR, LOG_L_WARNING, LOG_L_NOTICE, LOG_L_INFO, LOG_L_DEB
  */
 void log_open(const char *ident, int facility, enum log_level level, bool to_stderr);
 
+/*
+ * After log_open, as root, before log_start: messages are appended to this file, instead
+ * of going to syslog or, from log_start on, to stderr. It is made if it is not there; it
+ * is, or must be, owner's, who will open it again. Returns NULL, or a text of what is
+ * wrong, good until the next call: then messages go where they went before.
+ */
+const char *log_to_file(const char *path, uid_t owner);
+
 /* Starts the writing thread, after the last fork. Returns 0, or -1 with errno. */
 int log_start(void);
 
-/* Waits until the queue is written, at most wait_ms, and ends the thread if it can. */
+/*
+ * Opens the file anew, for HUP and who renames it: the messages that follow go there.
+ * Returns 0, also when the log is no file; or -1 when that cannot be: it is told, and
+ * what is open goes on. One thread at a time.
+ */
+int log_reopen(void);
+
+/*
+ * Waits until the queue is written, at most wait_ms, and ends the thread if it can. Lines
+ * for a logger that is not there, or a disk that is full, are given up.
+ */
 void log_stop(int wait_ms);
+
+/* What is logged from now on. Any thread. */
+void log_set_level(enum log_level level);
 
 /* Whether messages of this level are wanted; to save the work of making one. */
 bool log_wants(enum log_level level);
@@ -35,19 +57,6 @@ bool log_wants(enum log_level level);
 void log_msg(enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-#define LOG_LINE 2048
-
-/*
- * Copies text of a peer (len bytes) into out as printable ASCII without space, quote or
- * backslash: those and all other bytes become \xNN. Ends with NUL; what does not fit is
- * cut. Returns out.
- */
-char *log_escape(char *out, size_t out_size, const void *text, size_t len);
-
-/* Milliseconds as seconds, "3.201"; "-" below 0. Returns out. */
-#define LOG_SECONDS 24
-char *log_seconds(char out[LOG_SECONDS], int64_t ms);
-
 /*
  * For an error that may repeat without end. Returns true when it is due to be told, at
  * most once in every_ms for each struct, and then how many times it was held back since.
@@ -58,12 +67,5 @@ struct log_rate {
 	_Atomic unsigned held;
 };
 bool log_due(struct log_rate *rate, int64_t every_ms, unsigned *held);
-
-/*
- * Syslog facilities and levels by their name in a configuration ("daemon", "local0";
- * "info"). Return -1 for an unknown one.
- */
-int log_facility(const char *name);
-int log_level(const char *name);
 
 #endif

@@ -35,6 +35,8 @@ struct start {
 	void *config;
 	const struct options *options;
 	const struct settings *settings;
+	char room[CAPACITY_TEXT]; /* for the log: how many tunnels can be */
+	int max_tunnels;	  /* that there is room for, or fewer if so configured */
 	struct privs privs;
 	struct pidfile pidfile;
 	struct server *server;
@@ -98,6 +100,59 @@ hold_pidfile(struct start *st)
 }
 
 static int
+open_log_file(const struct start *st)
+{
+	const char *path = st->settings->log_file;
+	uid_t owner = st->privs.change ? st->privs.uid : geteuid();
+	const char *why = path ? log_to_file(path, owner) : NULL;
+
+	return why ? start_failed(path, why) : 0;
+}
+
+/* Tells of each limit that has no room for the tunnels asked for. Returns how many. */
+static size_t
+tell_short(const struct capacity_facts *facts, const struct capacity_needs *needs,
+	enum capacity_when when, int asked)
+{
+	char text[CAPACITY_TEXT];
+	size_t n = 0;
+
+	while (capacity_short(facts, needs, when, asked, n, text)) {
+		log_msg(when == CAPACITY_AT_BEST ? LOG_L_ERROR : LOG_L_WARNING, "%s",
+			text);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * Finds out how many tunnels there is room for. More than there can ever be is an error;
+ * more than there can be at this hour is not, as that passes.
+ */
+static int
+find_room(struct start *st)
+{
+	const struct capacity_self self = { capacity_raise_nofile(),
+		st->privs.change ? st->privs.uid : geteuid(), 0 };
+	int asked = st->settings->max_tunnels;
+	struct capacity_needs needs;
+	struct capacity_facts facts;
+	struct capacity_room room;
+
+	st->service->needs(st->config, &needs);
+	needs.of[CAPACITY_FDS].reserve += st->service->places(st->config)->n;
+	capacity_collect(&facts, "/", &self);
+	if (tell_short(&facts, &needs, CAPACITY_AT_BEST, asked) > 0)
+		return -1;
+	(void)tell_short(&facts, &needs, CAPACITY_NOW, asked);
+	room = capacity_room(&facts, &needs, CAPACITY_NOW);
+	(void)capacity_text(&room, st->room);
+	room = capacity_room(&facts, &needs, CAPACITY_AT_BEST);
+	st->max_tunnels = asked > 0 ? asked : room.tunnels;
+	return 0;
+}
+
+static int
 bind_places(struct start *st)
 {
 	const struct places *places = st->service->places(st->config);
@@ -105,8 +160,7 @@ bind_places(struct start *st)
 	const struct gate gate = { st->service->admit, st->service->leave, st->config };
 	char text[ADDR_TEXT + 128], via[128];
 
-	st->server = server_new(
-		st->service->serve, st->config, st->settings->max_tunnels, &gate);
+	st->server = server_new(st->service->serve, st->config, st->max_tunnels, &gate);
 	if (!st->server)
 		return start_failed("start", strerror(errno));
 	if (server_bind(st->server, places->list, places->n, &failed) == 0)
@@ -148,7 +202,8 @@ start_service(struct start *st)
 static int
 bring_up(struct start *st)
 {
-	if (hold_pidfile(st) == -1 || bind_places(st) == -1 || open_service(st) == -1 ||
+	if (open_log_file(st) == -1 || hold_pidfile(st) == -1 || find_room(st) == -1 ||
+		bind_places(st) == -1 || open_service(st) == -1 ||
 		drop_privileges(st) == -1)
 		return -1;
 	if (log_start() == -1 || start_service(st) == -1 ||
@@ -169,6 +224,7 @@ tell_ready(const struct start *st)
 		log_msg(LOG_L_NOTICE, "listening on %s%s", addr_text(addr, text),
 			st->service->via_text(via, buf, sizeof(buf)));
 	}
+	log_msg(LOG_L_NOTICE, "%s", st->room);
 	log_msg(LOG_L_NOTICE, "%s %s ready", st->service->name, PACKAGE_VERSION);
 }
 
@@ -184,7 +240,10 @@ wait_signal(const struct start *st, bool draining)
 		if (sig == SIGTERM || sig == SIGINT || sig == SIGQUIT ||
 			(draining && sig == SIGDRAINED))
 			return sig;
-		log_msg(LOG_L_NOTICE, "signal %d: nothing to do", sig);
+		if (sig == SIGHUP && st->settings->log_file)
+			(void)log_reopen();
+		else
+			log_msg(LOG_L_NOTICE, "signal %d: nothing to do", sig);
 	}
 }
 

@@ -7,6 +7,7 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
+#include "capacity.h"
 #include "conf.h"
 #include "options.h"
 #include "places.h"
@@ -21,6 +22,9 @@ struct service {
 	const struct option_row *options;
 	options_own *option; /* takes one of its own options into config */
 	server_serve *serve; /* serves one client; its arg is config */
+	/* What a tunnel takes, and the daemon without any; its fds for listening aside.
+	 */
+	void (*needs)(const void *config, struct capacity_needs *needs);
 	/* Whom to let in, as enter and leave of struct gate; may be NULL, both. */
 	enum gate_answer (*admit)(
 		void *config, const struct addr *peer, const char **why);

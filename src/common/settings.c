@@ -32,7 +32,8 @@ settings_free(struct settings *s)
 	free(s->group);
 	free(s->chroot);
 	free(s->pidfile);
-	s->user = s->group = s->chroot = s->pidfile = NULL;
+	free(s->log_file);
+	s->user = s->group = s->chroot = s->pidfile = s->log_file = NULL;
 }
 
 /* One of some words, as its number. */
@@ -73,6 +74,7 @@ read_level(struct conf *conf, config_setting_t *setting, const struct conf_key *
 
 const struct conf_key settings_log_keys[] = {
 	{ "facility", read_facility, offsetof(struct settings, facility), 0, 0, NULL },
+	{ "file", conf_read_path, offsetof(struct settings, log_file), 0, 0, NULL },
 	{ "level", read_level, offsetof(struct settings, level), 0, 0, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };

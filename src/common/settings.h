@@ -12,6 +12,7 @@ struct settings {
 	char *user, *group; /* NULL: stay who started it */
 	char *chroot;	    /* NULL: none */
 	char *pidfile;	    /* NULL: none configured */
+	char *log_file;	    /* NULL: the log goes to syslog, or to stderr */
 	int facility;	    /* of syslog(3) */
 	int level;	    /* enum log_level */
 	int64_t handshake_ms, connect_ms;

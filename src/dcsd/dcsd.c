@@ -99,6 +99,24 @@ places(void *config)
 	return &dcsd->conf.places;
 }
 
+/*
+ * Two threads of 256 KiB of stack, with a guard each, and two fds for a tunnel. Beside
+ * that: fds of pipes that all share (128), of attempts to connect, and of files; threads
+ * that look up names; libraries.
+ */
+static void
+needs(const void *config, struct capacity_needs *n)
+{
+	(void)config;
+	*n = (struct capacity_needs){ .of = {
+					      [CAPACITY_FDS] = { 2, 200 },
+					      [CAPACITY_THREADS] = { 2, 40 },
+					      [CAPACITY_AREAS] = { 4, 1024 },
+					      [CAPACITY_SPACE] = { 2 * 260 * 1024,
+						      128 * 1024 * 1024 },
+				      } };
+}
+
 static const char *
 open_dcsd(void *config)
 {
@@ -173,6 +191,7 @@ const struct service dcsd_service = {
 	.options = dcsd_options,
 	.option = take_option,
 	.serve = serve_client,
+	.needs = needs,
 	.configure = configure,
 	.settings = settings,
 	.places = places,

@@ -104,6 +104,32 @@ is_stopping(const struct ppp *ppp)
 	return poll(&p, 1, 0) != 0;
 }
 
+/*
+ * Two threads of 256 KiB of stack, with a guard each, and two fds for a tunnel. Beside
+ * that: fds of pipes that all share (128), of attempts to connect, of watch and of files;
+ * five threads for the spares of an upstream; libraries.
+ */
+static void
+needs(const void *config, struct capacity_needs *n)
+{
+	const struct ppp *ppp = config;
+	uint64_t spares = 0, threads = 8 + 64;
+
+	for (size_t i = 0; i < ppp->conf.n_upstreams; i++) {
+		int spare = ppp->conf.upstreams[i]->spare;
+
+		spares += (uint64_t)spare;
+		threads += spare > 0 ? 5 : 0;
+	}
+	*n = (struct capacity_needs){ .of = {
+					      [CAPACITY_FDS] = { 2, 250 + spares },
+					      [CAPACITY_THREADS] = { 2, threads },
+					      [CAPACITY_AREAS] = { 4, 1024 },
+					      [CAPACITY_SPACE] = { 2 * 260 * 1024,
+						      128 * 1024 * 1024 },
+				      } };
+}
+
 /* A connection for the spares: all up to where a request can be sent. */
 static int
 make_spare(void *arg)
@@ -221,6 +247,7 @@ const struct service ppp_service = {
 	.options = ppp_options,
 	.option = take_option,
 	.serve = forward_serve,
+	.needs = needs,
 	.configure = configure,
 	.settings = settings,
 	.places = places,

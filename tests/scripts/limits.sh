@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # When the fds run out the daemons wait quietly until there are some; and limits.tunnels
-# turns clients away. (FAULTS E1, E9.)
+# turns clients away; a start with too little says what to raise. (FAULTS E1, E9, E10.)
 
 # shellcheck source=lib.sh
 . "${srcdir:-.}/tests/scripts/lib.sh"
@@ -159,3 +159,11 @@ until log_has "$client" answered; do
 done
 stop "$pid"
 ok "limits.tunnels: more clients are reset, those there stay, a free place is used"
+
+expect_run 1 "no room" prlimit --nofile=64:64 "$DCSD" -f -l 127.0.0.1:0
+expect_text err 'there is no room for a tunnel, bound by ulimit -n (64): ' "no room"
+expect_text err 'LimitNOFILE=' "no room"
+printf 'listen = "127.0.0.1:0"; limits: { tunnels = 1000; };\n' >"$work/conf"
+expect_run 1 "little room" prlimit --nofile=1000:1000 "$DCSD" -f -c "$work/conf"
+expect_text err 'limits.tunnels = 1000, but there is room for 399 only' "little room"
+ok "less room than limits.tunnels, or none at all, is an error of the start"

@@ -90,6 +90,13 @@ fake_close(void *config)
 }
 
 static void
+fake_needs(const void *config, struct capacity_needs *needs)
+{
+	(void)config;
+	*needs = (struct capacity_needs){ .of = { [CAPACITY_FDS] = { 2, 0 } } };
+}
+
+static void
 fake_serve(struct conn *conn, struct crew *crew, void *config)
 {
 	char c;
@@ -158,6 +165,7 @@ run_service(bool hooks)
 		.default_pidfile = "/nonexistent/fake.pid",
 		.options = no_options,
 		.serve = fake_serve,
+		.needs = fake_needs,
 		.configure = fake_configure,
 		.settings = fake_settings,
 		.places = fake_places,
