@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,8 @@ struct conns {
 	size_t max;	  /* 0: no limit */
 	struct gate gate; /* enter NULL: there is none */
 	uint64_t next_id;
+	uint64_t ended[END_COUNT]; /* connections that are no more, by reason */
+	uint64_t bytes[2];	   /* of these */
 	unsigned run; /* tells the ids of this process from those of others */
 };
 
@@ -94,6 +97,9 @@ leave(struct conns *conns, struct conn *conn)
 	else
 		conns->first = conn->next;
 	conns->count--;
+	conns->ended[relay_end(&conn->relay)]++;
+	for (int side = CLIENT; side <= TARGET; side++)
+		conns->bytes[side] += atomic_load(&conn->relay.bytes[side]);
 	pthread_cond_broadcast(&conns->fewer);
 	pthread_mutex_unlock(&conns->lock);
 }
@@ -185,7 +191,62 @@ conn_end(struct conn *conn)
 		gate->leave(gate->arg, &conn->client);
 	leave(conn->conns, conn);
 	relay_destroy(&conn->relay);
+	free(conn->fields);
 	free(conn);
+}
+
+void
+conn_describe(struct conn *conn, const char *fields)
+{
+	char *copy = strdup(fields), *old;
+
+	pthread_mutex_lock(&conn->conns->lock);
+	old = conn->fields;
+	conn->fields = copy;
+	pthread_mutex_unlock(&conn->conns->lock);
+	free(old);
+}
+
+void
+conns_totals(struct conns *conns, struct conns_totals *totals)
+{
+	*totals = (struct conns_totals){ .now = 0 };
+	pthread_mutex_lock(&conns->lock);
+	totals->now = conns->count;
+	for (int end = 0; end < END_COUNT; end++) {
+		totals->ends[end] = conns->ended[end];
+		totals->ended += conns->ended[end];
+	}
+	for (int side = CLIENT; side <= TARGET; side++) {
+		totals->bytes[side] = conns->bytes[side];
+		for (const struct conn *conn = conns->first; conn; conn = conn->next)
+			totals->bytes[side] += atomic_load(&conn->relay.bytes[side]);
+	}
+	pthread_mutex_unlock(&conns->lock);
+}
+
+void
+conns_each(struct conns *conns, conns_visit *visit, void *arg)
+{
+	pthread_mutex_lock(&conns->lock);
+	for (const struct conn *conn = conns->first; conn; conn = conn->next)
+		visit(conn, arg);
+	pthread_mutex_unlock(&conns->lock);
+}
+
+size_t
+conns_kill(struct conns *conns, const char *id, enum end why)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&conns->lock);
+	for (struct conn *conn = conns->first; conn; conn = conn->next)
+		if (strcmp(conn->id, id) == 0) {
+			relay_cut(&conn->relay, why);
+			n++;
+		}
+	pthread_mutex_unlock(&conns->lock);
+	return n;
 }
 
 size_t

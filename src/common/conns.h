@@ -44,7 +44,8 @@ struct conn {
 	void *own;	    /* what server_take was given; NULL: it was accepted */
 	int64_t start_ms;
 	char id[CONN_ID]; /* as in the log line: unique on this host for a long time */
-	bool counted;	  /* client is to leave through the gate */
+	char *fields; /* what else is to be told of it, " key=value ..."; may be NULL */
+	bool counted; /* client is to leave through the gate */
 	struct server *server; /* that accepted it */
 	struct conns *conns;
 	struct conn *prev, *next;
@@ -72,6 +73,12 @@ struct conn *conns_add(struct conns *conns, int *fd, const struct addr *client,
  */
 void conn_set_client(struct conn *conn, const struct addr *client, const char *id);
 
+/*
+ * The owner: what to tell of it at the control socket, beside what is known here, as
+ * " user=ann target=192.0.2.1:80". A copy is kept, if there is memory.
+ */
+void conn_describe(struct conn *conn, const char *fields);
+
 /* With both sockets attached: carries the tunnel on the crew's threads to its end. */
 void conn_carry(struct conn *conn, struct crew *crew);
 
@@ -79,6 +86,21 @@ void conn_carry(struct conn *conn, struct crew *crew);
 void conn_end(struct conn *conn);
 
 size_t conns_count(struct conns *conns);
+
+/* What there is, and what there has been. */
+struct conns_totals {
+	size_t now;
+	uint64_t ended, ends[END_COUNT]; /* in all, and by reason */
+	uint64_t bytes[2]; /* by side they came from, of those there are too */
+};
+void conns_totals(struct conns *conns, struct conns_totals *totals);
+
+/* Calls visit for each, the newest first, under the lock: it must not block. */
+typedef void conns_visit(const struct conn *conn, void *arg);
+void conns_each(struct conns *conns, conns_visit *visit, void *arg);
+
+/* Cuts those with that id. Returns how many. */
+size_t conns_kill(struct conns *conns, const char *id, enum end why);
 
 /* Cuts every connection that is there now (relay_cut). Returns how many. */
 size_t conns_cut(struct conns *conns, enum end why);

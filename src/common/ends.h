@@ -24,6 +24,7 @@
 	X(HANDSHAKE_TIMEOUT, "handshake-timeout",                                        \
 		"the client's request did not come in time")                             \
 	X(CONNECT_FAILED, "connect-failed", "the target could not be reached")           \
+	X(KILLED, "killed", "cut by an administrator, at the control socket")            \
 	X(SHUTDOWN, "shutdown", "the daemon was told to end at once")
 
 #define END_ENUM(name, word, text) END_##name,

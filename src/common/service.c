@@ -37,6 +37,8 @@ struct start {
 	const struct settings *settings;
 	char room[CAPACITY_TEXT]; /* for the log: how many tunnels can be */
 	int max_tunnels;	  /* that there is room for, or fewer if so configured */
+	struct control *control;  /* NULL: none is configured */
+	struct commands commands;
 	struct privs privs;
 	struct pidfile pidfile;
 	struct server *server;
@@ -182,6 +184,42 @@ open_service(struct start *st)
 }
 
 static int
+open_control(struct start *st)
+{
+	const char *path = st->settings->control;
+	uid_t owner = st->privs.change ? st->privs.uid : geteuid();
+	const char *why = path ? control_open(&st->control, path, owner) : NULL;
+
+	return why ? start_failed(path, why) : 0;
+}
+
+/* Returns 0, or -1 with errno. */
+static int
+start_control(struct start *st)
+{
+	st->commands = (struct commands){
+		.name = st->service->name,
+		.server = st->server,
+		.max_tunnels = st->max_tunnels,
+		.start_ms = io_now_ms(),
+		.via_text = st->service->via_text,
+		.more = st->service->status,
+		.config = st->config,
+	};
+	return st->control ? control_start(st->control, commands_table, &st->commands,
+				     CONTROL_CLIENT_MS)
+			   : 0;
+}
+
+/* The commands use the server: none is answered any more when this returns. */
+static void
+close_control(struct start *st)
+{
+	control_free(st->control, true);
+	st->control = NULL;
+}
+
+static int
 drop_privileges(struct start *st)
 {
 	const char *step = privs_drop(&st->privs, st->settings->chroot);
@@ -203,11 +241,11 @@ static int
 bring_up(struct start *st)
 {
 	if (open_log_file(st) == -1 || hold_pidfile(st) == -1 || find_room(st) == -1 ||
-		bind_places(st) == -1 || open_service(st) == -1 ||
-		drop_privileges(st) == -1)
+		bind_places(st) == -1 || open_control(st) == -1 ||
+		open_service(st) == -1 || drop_privileges(st) == -1)
 		return -1;
 	if (log_start() == -1 || start_service(st) == -1 ||
-		server_start(st->server) == -1)
+		server_start(st->server) == -1 || start_control(st) == -1)
 		return start_failed("thread", strerror(errno));
 	return 0;
 }
@@ -228,6 +266,13 @@ tell_ready(const struct start *st)
 	log_msg(LOG_L_NOTICE, "%s %s ready", st->service->name, PACKAGE_VERSION);
 }
 
+static void
+log_line(void *to, const char *text)
+{
+	(void)to;
+	log_msg(LOG_L_NOTICE, "status: %s", text);
+}
+
 /* Waits for a signal that ends the daemon, or, while draining, the drain. */
 static int
 wait_signal(const struct start *st, bool draining)
@@ -242,6 +287,8 @@ wait_signal(const struct start *st, bool draining)
 			return sig;
 		if (sig == SIGHUP && st->settings->log_file)
 			(void)log_reopen();
+		else if (sig == SIGUSR1)
+			commands_status(&st->commands, log_line, NULL);
 		else
 			log_msg(LOG_L_NOTICE, "signal %d: nothing to do", sig);
 	}
@@ -351,6 +398,7 @@ live(struct start *st)
 		tell_ready(st);
 	daemon_ready(status);
 	all_gone = status == EXIT_OK ? serve(st) : abandon(st);
+	close_control(st);
 	if (st->busy)
 		all_gone = false;
 	if (all_gone && st->server)

@@ -8,6 +8,7 @@
 #define SERVICE_H
 
 #include "capacity.h"
+#include "commands.h"
 #include "conf.h"
 #include "options.h"
 #include "places.h"
@@ -54,6 +55,8 @@ struct service {
 	 */
 	int (*start)(void *config, struct server *server); /* may be NULL, both */
 	int (*stop)(void *config);
+	/* More for the command status: lines "key value"; may be NULL. */
+	void (*status)(const void *config, commands_line *line, void *to);
 	/* Words for the log, as " for route web", or "". */
 	const char *(*via_text)(const void *via, char *buf, size_t size);
 };

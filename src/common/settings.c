@@ -33,7 +33,8 @@ settings_free(struct settings *s)
 	free(s->chroot);
 	free(s->pidfile);
 	free(s->log_file);
-	s->user = s->group = s->chroot = s->pidfile = s->log_file = NULL;
+	free(s->control);
+	s->user = s->group = s->chroot = s->pidfile = s->log_file = s->control = NULL;
 }
 
 /* One of some words, as its number. */

@@ -12,6 +12,7 @@ struct settings {
 	char *user, *group; /* NULL: stay who started it */
 	char *chroot;	    /* NULL: none */
 	char *pidfile;	    /* NULL: none configured */
+	char *control;	    /* the path of the control socket; NULL: none */
 	char *log_file;	    /* NULL: the log goes to syslog, or to stderr */
 	int facility;	    /* of syslog(3) */
 	int level;	    /* enum log_level */
@@ -39,6 +40,7 @@ extern const struct conf_key settings_log_keys[];
 	{ "group", conf_read_string, offsetof(type, common.group), 0, 0, NULL },         \
 	{ "chroot", conf_read_path, offsetof(type, common.chroot), 0, 0, NULL },         \
 	{ "pidfile", conf_read_path, offsetof(type, common.pidfile), 0, 0, NULL },       \
+	{ "control", conf_read_path, offsetof(type, common.control), 0, 0, NULL },       \
 	{ "log", conf_read_group, offsetof(type, common), 0, 0, settings_log_keys },     \
 	{ "limits", conf_read_group, 0, 0, 0, limits },                                  \
 	{ "timeouts", conf_read_group, 0, 0, 0, timeouts }

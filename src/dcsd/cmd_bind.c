@@ -133,6 +133,7 @@ open_listener(struct session *s, const struct addr *local)
 	if (fd == -1)
 		return session_refuse(s, rep_for_errno(errno), END_CONNECT_FAILED,
 			net_error_text(errno));
+	session_describe(s);
 	if (session_reply(s, SOCKS_REP_SUCCEEDED, &told) == -1)
 		io_close(&fd);
 	return fd;

@@ -76,6 +76,7 @@ associate(struct session *s, struct crew *crew, struct udp_assoc *a,
 {
 	a->client = sender(s);
 	a->idle_ms = s->rule->idle_ms != -1 ? s->rule->idle_ms : s->conf->udp.idle_ms;
+	session_describe(s);
 	if (session_reply(s, SOCKS_REP_SUCCEEDED, told) == -1)
 		return;
 	crew_split(crew, run_half, a);

@@ -174,16 +174,6 @@ pass_early_data(struct session *s, int peer)
 	return 0;
 }
 
-void
-session_tunnel(struct session *s, struct crew *crew, int peer, const struct addr *bnd)
-{
-	relay_attach(&s->conn->relay, peer, session_idle_ms(s),
-		s->conf->common.half_closed_ms);
-	if (session_reply(s, SOCKS_REP_SUCCEEDED, bnd) == 0 &&
-		pass_early_data(s, peer) == 0)
-		conn_carry(s->conn, crew);
-}
-
 /* "example.com:80", escaped; "-" before there was a request. */
 static char *
 target_text(const struct session *s, char *out, size_t size)
@@ -197,6 +187,54 @@ target_text(const struct session *s, char *out, size_t size)
 	else
 		addr_text(&s->request.dst.addr, text);
 	return log_escape(out, size, text, strlen(text));
+}
+
+/* The name of a user or a rule, escaped; "-" for none. Returns out. */
+static char *
+name_text(char *out, size_t size, const char *name)
+{
+	if (!name || *name == '\0')
+		name = "-";
+	return log_escape(out, size, name, strlen(name));
+}
+
+#define FIELDS_TEXT 3000
+
+/* " user=ann rule=web cmd=connect target=example.com:80 addr=192.0.2.80:80". Returns out.
+ */
+static char *
+fields_text(const struct session *s, char out[FIELDS_TEXT])
+{
+	char target[4 * HOSTPORT_TEXT], addr[ADDR_TEXT] = "-";
+	char user[4 * sizeof(s->who.name)], rule[128];
+
+	if (s->connected)
+		addr_text(&s->addr, addr);
+	snprintf(out, FIELDS_TEXT, " user=%s rule=%s cmd=%s target=%s addr=%s",
+		name_text(user, sizeof(user), s->who.name),
+		name_text(rule, sizeof(rule), s->named ? s->named->name : NULL),
+		s->requested ? rules_command_word(s->request.cmd) : "-",
+		target_text(s, target, sizeof(target)), addr);
+	return out;
+}
+
+void
+session_describe(const struct session *s)
+{
+	char fields[FIELDS_TEXT];
+
+	conn_describe(s->conn, fields_text(s, fields));
+}
+
+void
+session_tunnel(struct session *s, struct crew *crew, int peer, const struct addr *bnd)
+{
+	relay_attach(&s->conn->relay, peer, session_idle_ms(s),
+		s->conf->common.half_closed_ms);
+	session_describe(s);
+	if (session_reply(s, SOCKS_REP_SUCCEEDED, bnd) == 0 &&
+		pass_early_data(s, peer) == 0)
+		conn_carry(s->conn, crew);
 }
 
 /* ` rep=5 error="..."` of a session that was not served. Returns out. */
@@ -213,36 +251,20 @@ error_text(const struct session *s, char *out, size_t size)
 	return out;
 }
 
-/* The name of a user or a rule, escaped; "-" for none. Returns out. */
-static char *
-name_text(char *out, size_t size, const char *name)
-{
-	if (!name || *name == '\0')
-		name = "-";
-	return log_escape(out, size, name, strlen(name));
-}
-
 void
 session_log(const struct session *s)
 {
 	const struct relay *r = &s->conn->relay;
 	enum log_level level = s->silent ? LOG_L_DEBUG : LOG_L_INFO;
-	char client[ADDR_TEXT], target[4 * HOSTPORT_TEXT], addr[ADDR_TEXT] = "-";
-	char user[4 * sizeof(s->who.name)], rule[128];
-	char dns[LOG_SECONDS], dial[LOG_SECONDS], time[LOG_SECONDS], error[128];
+	char client[ADDR_TEXT], fields[FIELDS_TEXT], error[128];
+	char dns[LOG_SECONDS], dial[LOG_SECONDS], time[LOG_SECONDS];
 
 	if (!log_wants(level))
 		return;
-	if (s->connected)
-		addr_text(&s->addr, addr);
 	log_msg(level,
-		"tunnel id=%s client=%s user=%s rule=%s cmd=%s target=%s addr=%s "
-		"up=%" PRIu64 " down=%" PRIu64 " dns=%s dial=%s time=%s end=%s%s%s",
-		s->conn->id, addr_text(&s->conn->client, client),
-		name_text(user, sizeof(user), s->who.name),
-		name_text(rule, sizeof(rule), s->named ? s->named->name : NULL),
-		s->requested ? rules_command_word(s->request.cmd) : "-",
-		target_text(s, target, sizeof(target)), addr,
+		"tunnel id=%s client=%s%s up=%" PRIu64 " down=%" PRIu64
+		" dns=%s dial=%s time=%s end=%s%s%s",
+		s->conn->id, addr_text(&s->conn->client, client), fields_text(s, fields),
 		atomic_load(&r->bytes[CLIENT]), atomic_load(&r->bytes[TARGET]),
 		log_seconds(dns, s->dns_ms), log_seconds(dial, s->dial_ms),
 		log_seconds(time, io_now_ms() - s->conn->start_ms),

@@ -80,6 +80,9 @@ int session_refuse(
 int session_end(struct session *s, const uint8_t *message, size_t size, enum end end,
 	const char *error);
 
+/* Lets the control socket tell of it what the log line will. */
+void session_describe(const struct session *s);
+
 /* The log line of the tunnel, when all is over but the sockets are still there. */
 void session_log(const struct session *s);
 

@@ -16,6 +16,7 @@
 #include "explain_route.h"
 #include "forward.h"
 #include "io.h"
+#include "ppp_status.h"
 #include "search.h"
 #include "spares.h"
 #include "try_routes.h"
@@ -252,6 +253,7 @@ const struct service ppp_service = {
 	.settings = settings,
 	.places = places,
 	.via_text = via_text,
+	.status = ppp_status,
 	.instead = instead,
 	.open = open_ppp,
 	.close = close_ppp,

@@ -83,8 +83,10 @@ reach_pair(struct reach *r, enum socks_command command, reach_judge *judge, void
 		if (judge)
 			result = judge(arg, result);
 		search_tell(&r->search, result, r->hop.error);
-		if (result == HOP_OK)
+		if (result == HOP_OK) {
+			tunnel_log_describe(r->conn, &r->search);
 			return result;
+		}
 		hop_close(&r->hop);
 		if (result == HOP_CLIENT_LEFT)
 			return result;

@@ -365,3 +365,28 @@ search_any_well(struct route_port *port)
 	pthread_mutex_unlock(&lock);
 	return found;
 }
+
+struct search_state
+search_upstream_state(const struct upstream *u)
+{
+	struct search_state state;
+
+	pthread_mutex_lock(&lock);
+	state = (struct search_state){ u->health.failures == 0, u->active };
+	pthread_mutex_unlock(&lock);
+	return state;
+}
+
+struct search_state
+search_target_state(const struct route_port *port, int target, int upstream)
+{
+	struct search_state state;
+
+	pthread_mutex_lock(&lock);
+	state = (struct search_state){
+		port->targets[target].seen[upstream].failures == 0,
+		port->target_members[target].active,
+	};
+	pthread_mutex_unlock(&lock);
+	return state;
+}

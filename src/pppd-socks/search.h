@@ -56,6 +56,15 @@ void search_tell_pair(struct route_port *port, int target, int upstream,
 /* Whether a pair is sick and its hold-off over; then the caller is the one to try it. */
 bool search_claim(struct route_port *port, int target, int upstream);
 
+/* How things are, for people. An upstream's tunnels; whether a pair is well. */
+struct search_state {
+	bool well;
+	size_t tunnels;
+};
+struct search_state search_upstream_state(const struct upstream *u);
+struct search_state search_target_state(
+	const struct route_port *port, int target, int upstream);
+
 /* Whether any target is well, through an upstream that is well. */
 bool search_any_well(struct route_port *port);
 

@@ -85,20 +85,41 @@ tunnel_log_try(const struct tunnel_log *t)
 			error_text(t, t->hop->error, error, sizeof(error)));
 }
 
+#define FIELDS_TEXT 2048
+
+/* " route=db target=10.0.0.1:5432 upstream=dcs1". Returns out. */
+static const char *
+fields_text(const struct conn *conn, const struct search *search, char out[FIELDS_TEXT])
+{
+	char name[NAME_TEXT], target[4 * HOSTPORT_TEXT], upstream[NAME_TEXT];
+
+	snprintf(out, FIELDS_TEXT, " route=%s target=%s upstream=%s",
+		name_text(port_of(conn)->name, name),
+		target_text(search, target, sizeof(target)),
+		upstream_text(search, upstream));
+	return out;
+}
+
+void
+tunnel_log_describe(struct conn *conn, const struct search *search)
+{
+	char fields[FIELDS_TEXT];
+
+	conn_describe(conn, fields_text(conn, search, fields));
+}
+
 void
 tunnel_log_end(const struct tunnel_log *t)
 {
 	const struct relay *r = &t->conn->relay;
-	char client[ADDR_TEXT], name[NAME_TEXT], target[4 * HOSTPORT_TEXT],
-		upstream[NAME_TEXT], dial[LOG_SECONDS], time[LOG_SECONDS], error[160];
+	char client[ADDR_TEXT], fields[FIELDS_TEXT], dial[LOG_SECONDS], time[LOG_SECONDS],
+		error[160];
 
 	log_msg(LOG_L_INFO,
-		"tunnel id=%s client=%s route=%s target=%s upstream=%s up=%" PRIu64
-		" down=%" PRIu64 " dial=%s time=%s end=%s%s%s",
+		"tunnel id=%s client=%s%s up=%" PRIu64 " down=%" PRIu64
+		" dial=%s time=%s end=%s%s%s",
 		t->conn->id, addr_text(&t->conn->client, client),
-		name_text(port_of(t->conn)->name, name),
-		target_text(t->search, target, sizeof(target)),
-		upstream_text(t->search, upstream), atomic_load(&r->bytes[CLIENT]),
+		fields_text(t->conn, t->search, fields), atomic_load(&r->bytes[CLIENT]),
 		atomic_load(&r->bytes[TARGET]), log_seconds(dial, t->dial_ms),
 		log_seconds(time, io_now_ms() - t->conn->start_ms),
 		end_word(relay_end(r)), error_text(t, t->error, error, sizeof(error)),

@@ -23,6 +23,9 @@ void tunnel_log_start(const struct conn *conn);
 /* At debug: a pair was tried in vain, and the next one's turn is. */
 void tunnel_log_try(const struct tunnel_log *t);
 
+/* Lets the control socket tell of it what the line will: route, target and upstream. */
+void tunnel_log_describe(struct conn *conn, const struct search *search);
+
 /* At info: it is over. */
 void tunnel_log_end(const struct tunnel_log *t);
 

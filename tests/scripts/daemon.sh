@@ -60,7 +60,7 @@ timeouts: {
 };
 limits: { tunnels = 4294967297; };
 log: { level = "loud"; };
-control = "later";
+metrics = "later";
 pidfile = "relative";
 END
   first=$(wc -l <"$work/conf.good") # an empty line is its last
@@ -68,7 +68,7 @@ END
   [ -s "$work/out" ] && fail "$daemon -t: a bad file is told on stdout"
   for line in "1: unknown key 'nonsense'" "3: 'connect': not in the range" \
     "4: 'idle': a number of seconds is wanted" "6: 'tunnels': not in the range" \
-    "7: 'level'" "8: unknown key 'control'" "9: 'pidfile': not an absolute path"; do
+    "7: 'level'" "8: unknown key 'metrics'" "9: 'pidfile': not an absolute path"; do
     at=$((first + ${line%%:*}))
     expect_text err "$daemon: $work/conf:$at:${line#*:}" "$daemon -t"
   done
@@ -78,8 +78,8 @@ END
   cmp -s "$work/err" "$work/err.test" || fail "$daemon: start and -t differ"
   [ -e "$work/pid" ] && fail "$daemon: a pidfile is left"
   case $daemon in
-  dcsd) later="control" ;;
-  *) later="control auth bind udp outgoing" ;;
+  dcsd) later="gssapi" ;;
+  *) later="auth bind udp outgoing" ;;
   esac
   for key in $later; do
     set_config "$key = 1;"
