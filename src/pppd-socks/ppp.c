@@ -7,7 +7,6 @@
 #include "ppp.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,14 +96,6 @@ instead(void *config)
 	return -1;
 }
 
-static bool
-is_stopping(const struct ppp *ppp)
-{
-	struct pollfd p = { ppp->stop[0], POLLIN, 0 };
-
-	return poll(&p, 1, 0) != 0;
-}
-
 /*
  * Two threads of 256 KiB of stack, with a guard each, and two fds for a tunnel. Beside
  * that: fds of pipes that all share (128), of attempts to connect, of watch and of files;
@@ -144,12 +135,8 @@ make_spare(void *arg)
 			.handshake_ms = conf->common.handshake_ms },
 		.socks = { .fd = -1 },
 	};
-	enum hop_result result;
+	enum hop_result result = hop_open(&hop);
 
-	/* hop_open would connect before it looks. */
-	if (is_stopping(maker->ppp))
-		return -1;
-	result = hop_open(&hop);
 	search_tell_upstream(maker->upstream, &conf->hold_off, result, hop.error);
 	if (result != HOP_OK)
 		hop_close(&hop);
