@@ -29,6 +29,7 @@
 #undef expect_bytes
 #undef expect_eof
 #undef expect_reset
+#undef expect_no_service
 #undef expect_end
 #undef expect_silence
 #undef expect_failure
@@ -317,6 +318,20 @@ expect_reset(int fd)
 
 	if (n >= 0 || errno != ECONNRESET)
 		fail_test("got %s instead of a reset", outcome(n, got));
+}
+
+void
+expect_no_service(uint16_t port)
+{
+	union address a;
+	socklen_t len = address_from(&a, "127.0.0.1", port);
+	int fd = set_up(socket(AF_INET, SOCK_STREAM, 0));
+
+	if (connect(fd, &a.sa, len) == 0)
+		expect_reset(fd);
+	else if (errno != ECONNRESET)
+		fail_test("connect to port %d: %s", port, strerror(errno));
+	close(fd);
 }
 
 void

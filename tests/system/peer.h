@@ -22,6 +22,8 @@ int mustdial(uint16_t port); /* on 127.0.0.1 */
 int mustdial_ip(const char *ip, uint16_t port);
 int mustdial_from(const char *from, const char *ip, uint16_t port);
 void expect_refused(uint16_t port); /* soon, if not yet */
+/* A client is accepted and reset, which may come before connect(2) is back. */
+void expect_no_service(uint16_t port);
 uint16_t local_port(int fd);
 bool has_ipv6(void);
 int64_t now_ms(void);
@@ -80,18 +82,19 @@ void tunnel_open(struct daemon *d, int listener, int fd[2]);
 void tunnel_check(const int fd[2]); /* bytes go through, both ways */
 void tunnel_close(int fd[2]);
 
-#define mustaccept(fd)	    AT(mustaccept(fd))
-#define mustdial(port)	    AT(mustdial(port))
-#define mustsend(...)	    AT(mustsend(__VA_ARGS__))
-#define expect_bytes(...)   AT(expect_bytes(__VA_ARGS__))
-#define expect_eof(fd)	    AT(expect_eof(fd))
-#define expect_reset(fd)    AT(expect_reset(fd))
-#define expect_end(fd)	    AT(expect_end(fd))
-#define expect_silence(...) AT(expect_silence(__VA_ARGS__))
-#define expect_failure(...) AT(expect_failure(__VA_ARGS__))
-#define expect_success(...) AT(expect_success(__VA_ARGS__))
-#define flow_wait(flow)	    AT(flow_wait(flow))
-#define tunnel_open(...)    AT(tunnel_open(__VA_ARGS__))
-#define tunnel_check(fd)    AT(tunnel_check(fd))
+#define mustaccept(fd)		AT(mustaccept(fd))
+#define mustdial(port)		AT(mustdial(port))
+#define mustsend(...)		AT(mustsend(__VA_ARGS__))
+#define expect_bytes(...)	AT(expect_bytes(__VA_ARGS__))
+#define expect_eof(fd)		AT(expect_eof(fd))
+#define expect_reset(fd)	AT(expect_reset(fd))
+#define expect_no_service(port) AT(expect_no_service(port))
+#define expect_end(fd)		AT(expect_end(fd))
+#define expect_silence(...)	AT(expect_silence(__VA_ARGS__))
+#define expect_failure(...)	AT(expect_failure(__VA_ARGS__))
+#define expect_success(...)	AT(expect_success(__VA_ARGS__))
+#define flow_wait(flow)		AT(flow_wait(flow))
+#define tunnel_open(...)	AT(tunnel_open(__VA_ARGS__))
+#define tunnel_check(fd)	AT(tunnel_check(fd))
 
 #endif

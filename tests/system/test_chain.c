@@ -209,9 +209,7 @@ find_unreachable(char *out, size_t size, uint16_t port)
 static void
 expect_failed(int route, const char *rep)
 {
-	fd[CLIENT] = mustdial(daemon_port(ppp, route));
-	expect_reset(fd[CLIENT]);
-	close(fd[CLIENT]);
+	expect_no_service(daemon_port(ppp, route));
 	expect_log_line(ppp, " route=r%d .* end=connect-failed rep=%s error=\"[^\"]+\"$",
 		route, rep);
 	expect_log_line(dcsd, " end=connect-failed rep=%s error=\"[^\"]+\"$", rep);

@@ -131,15 +131,9 @@ two_routes(const char *keys, const char *keys_of_second)
 }
 
 static void
-stop_ppp(void)
-{
-	stop_daemon(ppp);
-}
-
-static void
 finish(void)
 {
-	stop_ppp();
+	stop_daemon(ppp);
 	for (int i = 0; i < UPSTREAMS; i++)
 		stop_daemon(dcsd[i]);
 }
@@ -204,7 +198,7 @@ open_from(const char *from)
 
 /* A client that is turned away. Returns its port. */
 static uint16_t
-expect_turned_away(int client)
+expect_client_reset(int client)
 {
 	uint16_t at = local_port(client);
 
@@ -391,11 +385,11 @@ START_TEST(source_keeps_its_target_over_a_restart_and_when_another_one_goes)
 	map_sources(first);
 	map_sources(again);
 	ck_assert_mem_eq(first, again, sizeof(first));
-	stop_ppp();
+	stop_daemon(ppp);
 	start_by_source("012");
 	map_sources(again);
 	ck_assert_mem_eq(first, again, sizeof(first));
-	stop_ppp();
+	stop_daemon(ppp);
 	/* Without the target of the first source, and the others in another order. */
 	gone = first[0];
 	left[0] = (char)('0' + (gone + 2) % TARGETS);
@@ -424,7 +418,7 @@ expect_all_at(int number, int clients)
 		struct tunnel t = open_tunnel(0);
 
 		if (t.target != number)
-			fail_test("at target %d, not %d", t.target, number);
+			fail_test("target %d instead of %d", t.target, number);
 		tunnel_close(t.fd);
 	}
 }
@@ -454,8 +448,9 @@ START_TEST(backups_get_clients_only_while_the_first_is_dead)
 		if (now_ms() > until)
 			fail_test("the first one is not used again");
 	} while (t.target != 0);
-	/* The target had its client before pppd-socks had the reply. */
-	expect_log_line(ppp, "health route=r target=127.0.0.1:%d .* state=well", port[0]);
+	/* The target knows it before pppd-socks does. */
+	expect_log_line(
+		ppp, "health route=r target=[^ ]+:%d upstream=u[01] state=well", port[0]);
 	expect_all_at(0, 6);
 	finish();
 }
@@ -548,7 +543,7 @@ START_TEST(client_that_a_route_does_not_admit_is_reset)
 	start_upstreams();
 	start_ppp("", "", two_routes("clients = [ \"127.0.0.2\", \"10.0.0.0/8\" ];", ""));
 	t = open_from("127.0.0.2");
-	from = expect_turned_away(
+	from = expect_client_reset(
 		mustdial_from("127.0.0.3", "127.0.0.1", daemon_port(ppp, 0)));
 	expect_log_line(ppp,
 		" client=127\\.0\\.0\\.3:%d route=r target=- upstream=- .* end=denied$",
@@ -569,7 +564,7 @@ START_TEST(client_beyond_the_limit_of_a_route_is_reset_until_one_has_left)
 	start_ppp("", "", two_routes("limit = 2;", ""));
 	open_tunnels(t, 2);
 	for (int i = 0; i < 3; i++)
-		(void)expect_turned_away(mustdial(daemon_port(ppp, 0)));
+		(void)expect_client_reset(mustdial(daemon_port(ppp, 0)));
 	expect_log_line(ppp, " route=r target=- upstream=- .* end=limit$");
 	for (int i = 0; i < 2; i++)
 		tunnel_check(t[i].fd);
@@ -581,7 +576,7 @@ START_TEST(client_beyond_the_limit_of_a_route_is_reset_until_one_has_left)
 	t[0] = open_tunnel(0);
 	for (int i = 0; i < 2; i++)
 		tunnel_check(t[i].fd);
-	(void)expect_turned_away(mustdial(daemon_port(ppp, 0)));
+	(void)expect_client_reset(mustdial(daemon_port(ppp, 0)));
 	finish();
 }
 END_TEST
@@ -668,7 +663,7 @@ START_TEST(upstream_that_refuses_the_password_is_sick_and_the_next_one_serves)
 		ppp, "health upstream=u0 state=sick hold_off=[0-9.]+ %s$", refused);
 	expect_log(dcsd[0], " user=ann reason=\"wrong password\"");
 	expect_log(dcsd[1], " user=ann rule=");
-	(void)expect_turned_away(mustdial(daemon_port(ppp, 1)));
+	(void)expect_client_reset(mustdial(daemon_port(ppp, 1)));
 	expect_log_line(
 		ppp, " route=s .* upstream=u0 .* end=connect-failed rep=- %s$", refused);
 	for (int i = 0; i < UPSTREAMS; i++)
@@ -702,7 +697,7 @@ START_TEST(dcsd_sees_the_client_that_the_upstreams_header_names)
 	log_word(ppp, "tunnel id=", id, sizeof(id));
 	expect_log_line(dcsd[t.upstream], "tunnel id=%s %suser=- rule=two ", id, client);
 	/* One that its rules know nothing of. */
-	(void)expect_turned_away(
+	(void)expect_client_reset(
 		mustdial_from("127.0.0.3", "127.0.0.1", daemon_port(ppp, 0)));
 	expect_log_line(
 		ppp, " client=127\\.0\\.0\\.3:[0-9]+ .* end=connect-failed rep=2 ");

@@ -192,13 +192,6 @@ START_TEST(pipelined_handshake_is_one_segment)
 		snprintf(keys + n, sizeof(keys) - (size_t)n,
 			"username = \"ann\"; password_file = \"%s\";", secret_path);
 	start(keys, "", "");
-	for (int i = 0; i < 3; i++) {
-		dial();
-		expect_segment(pipelines[_i].sent, pipelines[_i].sent_len);
-		mustsend(fd[TARGET], pipelines[_i].answer, pipelines[_i].answer_len);
-		mustsend(fd[TARGET], BYTES(REPLY));
-		serve_tunnel();
-	}
 	/* A failure is an answer as good as any: nothing is asked again. */
 	dial();
 	expect_segment(pipelines[_i].sent, pipelines[_i].sent_len);
@@ -207,6 +200,13 @@ START_TEST(pipelined_handshake_is_one_segment)
 	expect_reset(fd[CLIENT]);
 	expect_silence(upstream, 50);
 	tunnel_close(fd);
+	for (int i = 0; i < 2; i++) {
+		dial();
+		expect_segment(pipelines[_i].sent, pipelines[_i].sent_len);
+		mustsend(fd[TARGET], pipelines[_i].answer, pipelines[_i].answer_len);
+		mustsend(fd[TARGET], BYTES(REPLY));
+		serve_tunnel();
+	}
 	stop_daemon(d);
 }
 END_TEST
