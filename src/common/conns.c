@@ -29,6 +29,7 @@ struct conns {
 	size_t count;
 	size_t max;	  /* 0: no limit */
 	struct gate gate; /* enter NULL: there is none */
+	bool told;	  /* they are described */
 	uint64_t next_id;
 	uint64_t ended[END_COUNT]; /* connections that are no more, by reason */
 	uint64_t bytes[2];	   /* of these */
@@ -193,6 +194,18 @@ conn_end(struct conn *conn)
 	relay_destroy(&conn->relay);
 	free(conn->fields);
 	free(conn);
+}
+
+void
+conns_tell(struct conns *conns)
+{
+	conns->told = true;
+}
+
+bool
+conn_is_told(const struct conn *conn)
+{
+	return conn->conns->told;
 }
 
 void

@@ -58,6 +58,9 @@ struct conn {
 struct conns *conns_new(int max, const struct gate *gate);
 void conns_free(struct conns *conns); /* none may be left; NULL: nothing */
 
+/* Before the first one: somebody may ask what they are, and so they are described. */
+void conns_tell(struct conns *conns);
+
 /*
  * Takes *fd (set to -1; it may be that already: relay_init) into a new, counted conn.
  * Returns NULL with errno, and *fd is untouched: EACCES: the gate refuses, and *why is
@@ -75,9 +78,11 @@ void conn_set_client(struct conn *conn, const struct addr *client, const char *i
 
 /*
  * The owner: what to tell of it at the control socket, beside what is known here, as
- * " user=ann target=192.0.2.1:80". A copy is kept, if there is memory.
+ * " user=ann target=192.0.2.1:80". A copy is kept, if there is memory. It is work for
+ * nothing unless conn_is_told.
  */
 void conn_describe(struct conn *conn, const char *fields);
+bool conn_is_told(const struct conn *conn);
 
 /* With both sockets attached: carries the tunnel on the crew's threads to its end. */
 void conn_carry(struct conn *conn, struct crew *crew);

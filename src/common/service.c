@@ -101,12 +101,18 @@ hold_pidfile(struct start *st)
 	return start_failed(path, why);
 }
 
+/* Who it will run as. */
+static uid_t
+user_of(const struct start *st)
+{
+	return st->privs.change ? st->privs.uid : geteuid();
+}
+
 static int
 open_log_file(const struct start *st)
 {
 	const char *path = st->settings->log_file;
-	uid_t owner = st->privs.change ? st->privs.uid : geteuid();
-	const char *why = path ? log_to_file(path, owner) : NULL;
+	const char *why = path ? log_to_file(path, user_of(st)) : NULL;
 
 	return why ? start_failed(path, why) : 0;
 }
@@ -134,8 +140,7 @@ tell_short(const struct capacity_facts *facts, const struct capacity_needs *need
 static int
 find_room(struct start *st)
 {
-	const struct capacity_self self = { capacity_raise_nofile(),
-		st->privs.change ? st->privs.uid : geteuid(), 0 };
+	const struct capacity_self self = { capacity_raise_nofile(), user_of(st), 0 };
 	int asked = st->settings->max_tunnels;
 	struct capacity_needs needs;
 	struct capacity_facts facts;
@@ -165,6 +170,8 @@ bind_places(struct start *st)
 	st->server = server_new(st->service->serve, st->config, st->max_tunnels, &gate);
 	if (!st->server)
 		return start_failed("start", strerror(errno));
+	if (st->settings->control)
+		conns_tell(server_conns(st->server));
 	if (server_bind(st->server, places->list, places->n, &failed) == 0)
 		return 0;
 	addr_text(&failed->at.addr, text);
@@ -187,8 +194,7 @@ static int
 open_control(struct start *st)
 {
 	const char *path = st->settings->control;
-	uid_t owner = st->privs.change ? st->privs.uid : geteuid();
-	const char *why = path ? control_open(&st->control, path, owner) : NULL;
+	const char *why = path ? control_open(&st->control, path, user_of(st)) : NULL;
 
 	return why ? start_failed(path, why) : 0;
 }

@@ -223,7 +223,8 @@ session_describe(const struct session *s)
 {
 	char fields[FIELDS_TEXT];
 
-	conn_describe(s->conn, fields_text(s, fields));
+	if (conn_is_told(s->conn))
+		conn_describe(s->conn, fields_text(s, fields));
 }
 
 void

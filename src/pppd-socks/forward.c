@@ -142,13 +142,24 @@ serve(struct forward *f, struct crew *crew)
 	judge_tunnel(f);
 }
 
+/* Whether anybody is told who the client is. */
+static bool
+tells_client(const struct route *route)
+{
+	for (int i = 0; i < route->n_upstreams; i++)
+		if (route->upstreams[i]->proxy_protocol)
+			return true;
+	return route->proxy_protocol != 0;
+}
+
 /* Where the client has connected to, for PROXY headers; nowhere, if nobody can tell. */
 static void
 find_local(struct forward *f)
 {
 	static const uint8_t nowhere[4];
 
-	if (net_local(f->conn->relay.fd[CLIENT], &f->reach.at) == -1)
+	if (tells_client(f->port->route) &&
+		net_local(f->conn->relay.fd[CLIENT], &f->reach.at) == -1)
 		addr_from_bytes(&f->reach.at, AF_INET, nowhere, 0);
 }
 

@@ -105,7 +105,8 @@ tunnel_log_describe(struct conn *conn, const struct search *search)
 {
 	char fields[FIELDS_TEXT];
 
-	conn_describe(conn, fields_text(conn, search, fields));
+	if (conn_is_told(conn))
+		conn_describe(conn, fields_text(conn, search, fields));
 }
 
 void
