@@ -29,7 +29,7 @@ struct route {
 	int n_upstreams;
 	struct cidrs clients; /* none: everybody */
 	int limit;	      /* tunnels at a time; 0: no limit */
-	int64_t idle_ms;      /* -1: the daemon's */
+	int64_t idle_ms;      /* -1: the daemon's; never so for UDP */
 	enum on_failure on_failure;
 	int proxy_protocol; /* of the header that the target gets; 0: none */
 	int64_t probe_ms;   /* between active probes; 0: none */

@@ -25,10 +25,9 @@
 #include "udp_batch.h"
 #include "udp_table.h"
 
-#define IDLE_MS	  120000 /* unless the route says otherwise */
-#define FAILED_MS 1000	 /* how long nothing new is tried for a client, after a failure */
-#define HOLD_MS	  200	 /* how long the inbox is kept when nothing comes */
-#define NAP_MS	  100	 /* when memory is short */
+#define FAILED_MS 1000 /* how long nothing new is tried for a client, after a failure */
+#define HOLD_MS	  200  /* how long the inbox is kept when nothing comes */
+#define NAP_MS	  100  /* when memory is short */
 
 /* Lives on the stack of the serving thread. */
 struct serve {
@@ -283,13 +282,11 @@ step(struct serve *v)
 static void
 carry(struct serve *v)
 {
-	const struct route *route = v->port->route;
 	struct udp_session *s = v->s;
 	struct relay *r = &v->conn->relay;
 	struct socks_dest target;
 
-	relay_attach(r, hop_take_fd(&v->reach.hop),
-		route->idle_ms == -1 ? IDLE_MS : route->idle_ms, 0);
+	relay_attach(r, hop_take_fd(&v->reach.hop), v->port->route->idle_ms, 0);
 	socks_dest_from_hostport(&target, &search_target(&v->reach.search)->address);
 	s->header_size = socks_udp_build(s->header, 0, &target);
 	s->relay = r;
