@@ -105,18 +105,35 @@ close_listed(const char *folder, int lowest)
 /* No one knows how many there may be: a limit may be huge, or lower than it once was. */
 #define CLOSE_AT_MOST 65536
 
-void
-compat_close_from(int lowest)
+static bool
+close_by_range(int lowest)
 {
 #ifdef HAVE_CLOSE_RANGE
 	/* Also compiled in where an older kernel, or a sandbox, refuses it. */
-	if (close_range((unsigned)lowest, ~0U, 0) == 0)
-		return;
+	return close_range((unsigned)lowest, ~0U, 0) == 0;
+#else
+	(void)lowest;
+	return false;
 #endif
-	if (close_listed("/proc/self/fd", lowest) || close_listed("/dev/fd", lowest))
+}
+
+/* opendir takes memory: the lock of that may be held for good in a forked child. */
+void
+compat_close_from_in_child(int lowest)
+{
+	if (close_by_range(lowest))
 		return;
 	for (int fd = lowest; fd < CLOSE_AT_MOST; fd++)
 		close(fd);
+}
+
+void
+compat_close_from(int lowest)
+{
+	if (close_by_range(lowest) || close_listed("/proc/self/fd", lowest) ||
+		close_listed("/dev/fd", lowest))
+		return;
+	compat_close_from_in_child(lowest);
 }
 
 /* For root, POSIX has setgid and setuid set all three ids; privs verifies it. */

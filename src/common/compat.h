@@ -16,6 +16,12 @@ int compat_pipe(int fd[2]);
 /* Closes every fd from lowest on, however large the limit on fds is. */
 void compat_close_from(int lowest);
 
+/*
+ * As compat_close_from, between fork and exec in the child of a process with threads.
+ * Where the system has no call for it, fds above 65535 stay open.
+ */
+void compat_close_from_in_child(int lowest);
+
 /* Sets real, effective and saved ids for good. Returns 0, or -1 with errno. */
 int compat_setresgid(gid_t gid);
 int compat_setresuid(uid_t uid);
