@@ -77,6 +77,14 @@ net_listen(const struct addr *addr)
 	return fd;
 }
 
+int
+net_adopt(int fd)
+{
+	set_options(fd);
+	set_blocking(fd, 0);
+	return listen(fd, SOMAXCONN);
+}
+
 /*
  * Linux ends the listening and nothing else. A second call would be kept in the socket,
  * and by all that are accepted from it later: they would read an end of file at once.

@@ -15,6 +15,12 @@
 int net_listen(const struct addr *addr);
 
 /*
+ * Makes a bound stream socket of another process's making one of net_listen: it listens,
+ * whether it did or not. Returns 0, or -1 with errno.
+ */
+int net_adopt(int fd);
+
+/*
  * Stops a socket of net_listen from listening: who connects is refused, who waits in its
  * queue is reset. Where the system can do that *fd stays, and keeps its port unless the
  * system chose it; else it is closed and set to -1. Not again before net_relisten.
