@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "io.h"
 #include "options.h"
+#include "upgrade.h"
 
 /* No system has more signals; sigaction(2) refuses those that this one lacks. */
 #define SIGNALS 128
@@ -58,7 +59,7 @@ daemon_clean_start(void)
 {
 	if (open_standard_fds() == -1)
 		return -1;
-	compat_close_from(STDERR_FILENO + 1);
+	compat_close_from(upgrade_end());
 	umask(022);
 	return reset_signals();
 }

@@ -7,15 +7,17 @@
 #define DAEMON_H
 
 /*
- * First thing in main: fds 0 to 2 open, all others closed; signal mask and handlers at
- * their defaults, SIGPIPE ignored; umask 022. Returns 0, or -1 with errno.
+ * First thing in main: fds 0 to 2 open, all others closed but those that were handed to
+ * us (inherit, upgrade); signal mask and handlers at their defaults, SIGPIPE ignored;
+ * umask 022. Returns 0, or -1 with errno.
  */
 int daemon_clean_start(void);
 
 /*
  * Forks into the background, a session of its own, folder /. The parent waits for
  * daemon_ready or the child's end, and leaves with that status: it does not return. The
- * child returns 0; or, when there was no child, -1 with errno. Before threads.
+ * child returns 0; or, when there was no child, -1 with errno. Before threads, after
+ * inherit_take: the child has another pid.
  */
 int daemon_detach(void);
 

@@ -149,6 +149,50 @@ START_TEST(inherited_fds_are_closed_even_above_the_limit)
 }
 END_TEST
 
+/* Two fds of LISTEN_FDS and three of an upgrade, or none; others close by. */
+static void
+start_with_fds_of(pid_t pid, int end)
+{
+	char text[32];
+
+	for (int fd = 3; fd < 20; fd++)
+		need(dup2(0, fd) == fd, 1);
+	snprintf(text, sizeof(text), "%ld", (long)pid);
+	setenv("LISTEN_PID", text, 1);
+	setenv("LISTEN_FDS", "2", 1);
+	need(daemon_clean_start() == 0, 2);
+	for (int fd = 0; fd < 20; fd++)
+		need(is_open(fd) == (fd < end), 3);
+}
+
+static void
+start_with_inherited_fds(void)
+{
+	start_with_fds_of(getpid(), 5);
+}
+
+static void
+start_as_an_upgrade(void)
+{
+	setenv("UPGRADE_FD", "5", 1);
+	start_with_fds_of(getpid(), 8);
+}
+
+static void
+start_with_fds_of_another(void)
+{
+	setenv("UPGRADE_FD", "5", 1);
+	start_with_fds_of(getppid(), 3);
+}
+
+START_TEST(fds_that_were_handed_to_us_stay)
+{
+	ck_assert_int_eq(status_of(start_with_inherited_fds), 0);
+	ck_assert_int_eq(status_of(start_as_an_upgrade), 0);
+	ck_assert_int_eq(status_of(start_with_fds_of_another), 0);
+}
+END_TEST
+
 static bool
 has_handler(int sig, void (*handler)(int))
 {
@@ -389,6 +433,7 @@ main(void)
 	tcase_add_test(tc, closed_standard_fds_are_opened);
 	tcase_add_test(tc, open_standard_fds_stay_as_they_are);
 	tcase_add_test(tc, inherited_fds_are_closed_even_above_the_limit);
+	tcase_add_test(tc, fds_that_were_handed_to_us_stay);
 	tcase_add_test(tc, signals_are_at_their_defaults);
 	tcase_add_test(tc, umask_is_022);
 	tcase_add_test(tc, parent_returns_when_the_daemon_is_ready);
