@@ -185,6 +185,52 @@ pidfile_hold(struct pidfile *p, const char *path, pid_t *holder)
 	return -1;
 }
 
+/*
+ * Whose the file is does not matter: root made it, and we may be root no more. A lock
+ * that this very open file has may be taken once more.
+ */
+static int
+check_adopted(const struct pidfile *p)
+{
+	if (!in_place(p)) {
+		errno = ESTALE;
+		return -1;
+	}
+	if (flock(p->fd, LOCK_EX | LOCK_NB) == 0)
+		return fcntl(p->fd, F_SETFD, FD_CLOEXEC);
+	if (errno == EWOULDBLOCK)
+		errno = EEXIST;
+	return -1;
+}
+
+int
+pidfile_adopt(struct pidfile *p, const char *path, int *fd)
+{
+	*p = none;
+	if (open_dir(p, path) == 0) {
+		p->fd = *fd;
+		if (check_adopted(p) == 0) {
+			*fd = -1;
+			return 0;
+		}
+		p->fd = -1; /* the caller's still */
+	}
+	let_go(p);
+	return -1;
+}
+
+int
+pidfile_write(struct pidfile *p)
+{
+	return p->fd == -1 ? 0 : write_pid(p->fd);
+}
+
+void
+pidfile_forget(struct pidfile *p)
+{
+	let_go(p);
+}
+
 void
 pidfile_drop(struct pidfile *p)
 {

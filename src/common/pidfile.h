@@ -30,6 +30,19 @@ struct pidfile {
 int pidfile_hold(struct pidfile *p, const char *path, pid_t *holder);
 
 /*
+ * Takes over the locked file that another process of this daemon holds, *fd (set to -1),
+ * inherited from it. Its text stays. Returns 0; or -1 with errno and takes nothing:
+ * ESTALE: path does not mean that file; EEXIST: it is not locked by that fd.
+ */
+int pidfile_adopt(struct pidfile *p, const char *path, int *fd);
+
+/* Writes our pid into it. Returns 0, or -1 with errno. Nothing for PIDFILE_NONE. */
+int pidfile_write(struct pidfile *p);
+
+/* Closes it and leaves file and lock to who has adopted them; *p becomes PIDFILE_NONE. */
+void pidfile_forget(struct pidfile *p);
+
+/*
  * Removes the file and gives up the lock; *p becomes PIDFILE_NONE. Where the folder does
  * not let this user remove it, it is emptied instead. Nothing for PIDFILE_NONE.
  */

@@ -282,6 +282,31 @@ START_TEST(file_of_another_owner_is_refused_and_untouched)
 }
 END_TEST
 
+/* As after an upgrade of a daemon that has dropped its privileges. */
+START_TEST(file_of_root_is_adopted_by_another_user)
+{
+	pid_t child;
+	int fd;
+
+	ck_assert_int_eq(chmod(folder, 0755), 0);
+	ck_assert_int_eq(pidfile_hold(&held, path, &holder), 0);
+	child = fork();
+	if (child == 0) {
+		struct pidfile p;
+
+		fd = dup(held.fd);
+		if (setuid(NOBODY) == -1 || pidfile_adopt(&p, path, &fd) == -1)
+			_exit(2);
+		if (pidfile_write(&p) == -1)
+			_exit(3);
+		expect_own_pid();
+		_exit(0);
+	}
+	ck_assert_int_eq(status_of(child), 0);
+	pidfile_drop(&held);
+}
+END_TEST
+
 START_TEST(drop_leaves_what_another_has_put_there)
 {
 	ck_assert_int_eq(pidfile_hold(&held, path, &holder), 0);
@@ -309,6 +334,106 @@ START_TEST(drop_empties_the_file_where_it_may_not_be_removed)
 	ck_assert_int_eq(chmod(folder, 0755), 0);
 	expect_content(path, "");
 	pidfile_drop(&held);
+}
+END_TEST
+
+/* Another process of the same daemon: it has the fd, by fork or by exec. */
+static int
+adopt_and_write(int *fd)
+{
+	struct pidfile p;
+
+	if (pidfile_adopt(&p, path, fd) == -1 || *fd != -1)
+		return 2;
+	if (!(fcntl(p.fd, F_GETFD) & FD_CLOEXEC))
+		return 3;
+	if (pidfile_write(&p) == -1)
+		return 4;
+	expect_own_pid();
+	pidfile_drop(&p);
+	return exists(path) ? 5 : 0;
+}
+
+START_TEST(who_adopts_it_writes_its_pid_and_removes_it)
+{
+	pid_t child;
+	int fd;
+
+	ck_assert_int_eq(pidfile_hold(&held, path, &holder), 0);
+	fd = dup(held.fd);
+	child = fork();
+	if (child == 0)
+		_exit(adopt_and_write(&fd));
+	ck_assert_int_eq(status_of(child), 0);
+	close(fd);
+	pidfile_forget(&held);
+}
+END_TEST
+
+START_TEST(adopting_does_not_change_the_text)
+{
+	struct pidfile p, second;
+	int fd;
+
+	ck_assert_int_eq(pidfile_hold(&held, path, &holder), 0);
+	put_file(path, "1\n");
+	fd = dup(held.fd);
+	ck_assert_int_eq(pidfile_adopt(&p, path, &fd), 0);
+	expect_content(path, "1\n");
+	pidfile_forget(&held);
+	ck_assert_int_eq(held.fd, -1);
+	ck_assert_ptr_null(held.name);
+	/* File and lock are with the other one now. */
+	expect_content(path, "1\n");
+	ck_assert_int_eq(pidfile_hold(&second, path, &holder), -1);
+	ck_assert_int_eq(errno, EEXIST);
+	pidfile_drop(&p);
+	ck_assert(!exists(path));
+}
+END_TEST
+
+static void
+expect_not_adopted(int fd, const char *name, int error)
+{
+	struct pidfile p;
+	int before = fd;
+
+	ck_assert_int_eq(pidfile_adopt(&p, name, &fd), -1);
+	ck_assert_int_eq(errno, error);
+	ck_assert_int_eq(fd, before);
+	ck_assert_int_ne(fcntl(fd, F_GETFD), -1);
+	ck_assert_int_eq(p.fd, -1);
+	ck_assert_int_eq(p.dir_fd, -1);
+	ck_assert_ptr_null(p.name);
+}
+
+START_TEST(what_is_not_the_locked_file_is_not_adopted)
+{
+	int fd, null = open("/dev/null", O_RDWR);
+
+	ck_assert_int_eq(pidfile_hold(&held, path, &holder), 0);
+	expect_not_adopted(held.fd, "/no/such/folder/d.pid", ENOENT);
+	expect_not_adopted(held.fd, other, ESTALE);
+	expect_not_adopted(null, path, ESTALE);
+	fd = open(path, O_RDWR);
+	expect_not_adopted(fd, path, EEXIST);
+	ck_assert_int_eq(unlink(path), 0);
+	put_file(path, "1\n");
+	expect_not_adopted(held.fd, path, ESTALE);
+	close(null);
+	close(fd);
+	pidfile_drop(&held);
+	expect_content(path, "1\n");
+}
+END_TEST
+
+START_TEST(without_a_pidfile_nothing_is_written_or_forgotten)
+{
+	struct pidfile p = PIDFILE_NONE;
+
+	ck_assert_int_eq(pidfile_write(&p), 0);
+	pidfile_forget(&p);
+	pidfile_drop(&p);
 }
 END_TEST
 
@@ -432,12 +557,19 @@ make_suite(bool root, bool mounts)
 	tcase_add_test(tc, missing_folder_is_an_error);
 	tcase_add_test(tc, drop_leaves_what_another_has_put_there);
 	tcase_add_test(tc, drop_empties_the_file_where_it_may_not_be_removed);
+	tcase_add_test(tc, who_adopts_it_writes_its_pid_and_removes_it);
+	tcase_add_test(tc, adopting_does_not_change_the_text);
+	tcase_add_test(tc, what_is_not_the_locked_file_is_not_adopted);
+	tcase_add_test(tc, without_a_pidfile_nothing_is_written_or_forgotten);
 	tcase_add_test(tc, write_error_leaves_no_file);
 	tcase_add_test(tc, only_one_holds_while_the_file_comes_and_goes);
-	if (root)
+	if (root) {
 		tcase_add_test(tc, file_of_another_owner_is_refused_and_untouched);
-	else
-		puts("skipped, as this is not root: file_of_another_owner_*");
+		tcase_add_test(tc, file_of_root_is_adopted_by_another_user);
+	} else {
+		puts("skipped, as this is not root: file_of_another_owner_*, "
+		     "file_of_root_*");
+	}
 	if (mounts)
 		tcase_add_test(tc, full_disk_leaves_no_file);
 	else
