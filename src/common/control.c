@@ -347,11 +347,11 @@ control_open(struct control **c, const char *path, uid_t owner)
 }
 
 struct control *
-control_adopt(int *fd)
+control_adopt(int *fd, const char *path)
 {
 	struct control *c = new_control();
 
-	if (c && control_socket_adopt(&c->socket, fd) == -1) {
+	if (c && control_socket_adopt(&c->socket, fd, path) == -1) {
 		int keep = errno;
 
 		control_free(c, false);

@@ -58,9 +58,11 @@ const char *control_error(struct control_reply *reply, const char *fmt, ...)
  */
 const char *control_open(struct control **c, const char *path, uid_t owner);
 
-/* Takes an inherited socket instead; see control_socket_adopt. Returns NULL with errno.
+/*
+ * Takes an inherited socket instead; path is that of the configuration. See
+ * control_socket_adopt. Returns NULL with errno.
  */
-struct control *control_adopt(int *fd);
+struct control *control_adopt(int *fd, const char *path);
 
 /* The listening socket, to be handed to a new process. It stays ours. */
 int control_fd(const struct control *c);

@@ -203,23 +203,60 @@ control_socket_bind(struct control_socket *s, const char *path, uid_t owner)
 	return why;
 }
 
-int
-control_socket_adopt(struct control_socket *s, int *fd)
+/* Whether a socket was bound where make_and_rename does it, for that path. */
+static bool
+was_made_for(const char *bound, const char *path)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss), size = sizeof(int);
+	size_t len = strlen(path);
+
+	return strncmp(bound, path, len) == 0 &&
+		strlen(bound + len) == strlen(NEST "/" EGG) && bound[len] == '.' &&
+		strcmp(bound + len + strlen(NEST), "/" EGG) == 0;
+}
+
+/*
+ * Makes the name of an adopted socket ours. The system does not tell which file it has
+ * once it was renamed, so that a socket of that name is taken for it. No name, no error:
+ * there is less to remove then.
+ */
+static void
+take_name(struct control_socket *s, const char *path)
+{
+	struct stat st;
+
+	if (take_path(s, path) || open_folder(s) ||
+		fstatat(s->dir_fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+		!S_ISSOCK(st.st_mode)) {
+		let_go(s);
+		return;
+	}
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+}
+
+int
+control_socket_adopt(struct control_socket *s, int *fd, const char *path)
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_un un;
+		struct sockaddr_storage ss;
+	} u = { .ss = { 0 } };
+	socklen_t len = sizeof(u) - 1, size = sizeof(int);
 	int listens = 0;
 
 	*s = none;
-	if (getsockname(*fd, (struct sockaddr *)&ss, &len) == -1 ||
+	if (getsockname(*fd, &u.sa, &len) == -1 ||
 		getsockopt(*fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == -1)
 		return -1;
-	if (ss.ss_family != AF_UNIX || !listens) {
-		errno = ss.ss_family != AF_UNIX ? EAFNOSUPPORT : EINVAL;
+	if (u.sa.sa_family != AF_UNIX || !listens) {
+		errno = u.sa.sa_family != AF_UNIX ? EAFNOSUPPORT : EINVAL;
 		return -1;
 	}
 	if (set_nonblocking(*fd) == -1 || fcntl(*fd, F_SETFD, FD_CLOEXEC) == -1)
 		return -1;
+	if (path && was_made_for(u.un.sun_path, path))
+		take_name(s, path);
 	s->fd = *fd;
 	*fd = -1;
 	return 0;

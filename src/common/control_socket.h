@@ -36,10 +36,12 @@ const char *control_socket_bind(struct control_socket *s, const char *path, uid_
 
 /*
  * Takes a socket that listens already, *fd (set to -1), from whom this process was
- * started by: another daemon, systemd. Its name is not ours. Returns 0, or -1 with errno
- * and takes nothing: ENOTSOCK, EAFNOSUPPORT (no AF_UNIX), EINVAL (it does not listen).
+ * started by: another daemon, systemd. If control_socket_bind made it, in whatever
+ * process, and path (may be NULL) means a socket, that name is ours as well. Returns 0,
+ * or -1 with errno and takes nothing: ENOTSOCK, EAFNOSUPPORT (no AF_UNIX), EINVAL (it
+ * does not listen).
  */
-int control_socket_adopt(struct control_socket *s, int *fd);
+int control_socket_adopt(struct control_socket *s, int *fd, const char *path);
 
 /*
  * Closes it; *s becomes CONTROL_SOCKET_NONE. With remove, its name is removed first, if

@@ -796,17 +796,81 @@ START_TEST(an_inherited_socket_is_served_on)
 	put(waiting, "words\n", 6);
 	handed = dup(control_fd(control));
 	control_free(control, false);
-	control = control_adopt(&handed);
+	control = control_adopt(&handed, path);
 	ck_assert_ptr_nonnull(control);
 	ck_assert_int_eq(handed, -1);
 	ck_assert_int_ne(fcntl(control_fd(control), F_GETFD) & FD_CLOEXEC, 0);
 	ck_assert_int_eq(control_start(control, commands, &turn, PATIENCE_MS), 0);
 	expect_taken(waiting, ANSWER("0=words\n"));
 	expect_works();
-	/* It was not made here: systemd may want it again. */
+}
+END_TEST
+
+/* Leaves a listening socket at path as one that was inherited. */
+static void
+adopt(int fd, const char *configured)
+{
+	control = control_adopt(&fd, configured);
+	ck_assert_ptr_nonnull(control);
+	ck_assert_int_eq(control_start(control, commands, &turn, PATIENCE_MS), 0);
+	expect_works();
+}
+
+static void
+make_and_adopt(const char *configured)
+{
+	int fd;
+
+	ck_assert_ptr_null(control_open(&control, path, geteuid()));
+	fd = dup(control_fd(control));
+	control_free(control, false);
+	adopt(fd, configured);
+}
+
+START_TEST(the_name_of_an_inherited_socket_of_ours_is_removed)
+{
+	make_and_adopt(path);
+	control_free(control, false);
+	control = NULL;
+	ck_assert(is_there());
+	ck_assert_int_eq(unlink(path), 0);
+	make_and_adopt(path);
+	control_free(control, true);
+	control = NULL;
+	ck_assert(!is_there());
+}
+END_TEST
+
+START_TEST(the_name_of_an_inherited_socket_of_others_stays)
+{
+	/* As systemd made it, which may want it again. */
+	adopt(put_socket(SOCK_STREAM, true), path);
 	control_free(control, true);
 	control = NULL;
 	ck_assert(is_there());
+	ck_assert_int_eq(unlink(path), 0);
+	/* One that is not where the configuration says, and one of no configuration. */
+	for (int i = 0; i < 2; i++) {
+		make_and_adopt(i == 0 ? other : NULL);
+		control_free(control, true);
+		control = NULL;
+		ck_assert(is_there());
+		ck_assert_int_eq(unlink(path), 0);
+	}
+}
+END_TEST
+
+START_TEST(what_has_replaced_an_inherited_socket_is_not_removed)
+{
+	int fd;
+
+	make_and_adopt(path);
+	ck_assert_int_eq(unlink(path), 0);
+	fd = put_socket(SOCK_STREAM, true);
+	control_free(control, true);
+	control = NULL;
+	ck_assert(is_there());
+	close(fd);
 }
 END_TEST
 
@@ -818,7 +882,7 @@ START_TEST(two_may_serve_one_socket_until_one_has_enough)
 	serve();
 	old = control;
 	handed = dup(control_fd(control));
-	control = control_adopt(&handed);
+	control = control_adopt(&handed, path);
 	ck_assert_ptr_nonnull(control);
 	ck_assert_int_eq(control_start(control, commands, &turn, PATIENCE_MS), 0);
 	for (int i = 0; i < 100; i++)
@@ -833,17 +897,17 @@ START_TEST(what_cannot_be_served_is_not_adopted)
 {
 	int fd = open("/dev/null", O_RDWR), keep = fd;
 
-	ck_assert_ptr_null(control_adopt(&fd));
+	ck_assert_ptr_null(control_adopt(&fd, NULL));
 	ck_assert_int_eq(errno, ENOTSOCK);
 	ck_assert_int_eq(fd, keep);
 	close(fd);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	ck_assert_ptr_null(control_adopt(&fd));
+	ck_assert_ptr_null(control_adopt(&fd, NULL));
 	ck_assert_int_eq(errno, EINVAL);
 	close(fd);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(listen(fd, 1), 0);
-	ck_assert_ptr_null(control_adopt(&fd));
+	ck_assert_ptr_null(control_adopt(&fd, NULL));
 	ck_assert_int_eq(errno, EAFNOSUPPORT);
 	close(fd);
 }
@@ -896,6 +960,9 @@ add_name(TCase *tc)
 	tcase_add_test(tc, what_another_has_put_there_is_not_removed);
 	tcase_add_test(tc, the_name_is_removed_from_within_a_chroot);
 	tcase_add_test(tc, an_inherited_socket_is_served_on);
+	tcase_add_test(tc, the_name_of_an_inherited_socket_of_ours_is_removed);
+	tcase_add_test(tc, the_name_of_an_inherited_socket_of_others_stays);
+	tcase_add_test(tc, what_has_replaced_an_inherited_socket_is_not_removed);
 	tcase_add_test(tc, two_may_serve_one_socket_until_one_has_enough);
 	tcase_add_test(tc, what_cannot_be_served_is_not_adopted);
 }
