@@ -18,7 +18,8 @@
 		"timeouts.half_closed")                                                  \
 	X(DRAINED, "drained", "cut when timeouts.drain was over")                        \
 	X(AUTH_FAILED, "auth-failed", "the client's name or password was not right")     \
-	X(LIMIT, "limit", "a limit of the client, the user or the rule was reached")     \
+	X(LIMIT, "limit",                                                                \
+		"a limit was reached; a half-closed tunnel: its place was needed")       \
 	X(DENIED, "denied", "the rules do not allow it")                                 \
 	X(BAD_REQUEST, "bad-request", "the client did not speak SOCKS5, or not well")    \
 	X(HANDSHAKE_TIMEOUT, "handshake-timeout",                                        \

@@ -26,7 +26,8 @@
 #include "log_queue.h"
 
 #define STACK_SIZE (256 * 1024)
-#define RETRY_MS   1000 /* for what is gone, or full */
+#define RETRY_MS   1000	 /* for what is gone, or full */
+#define RATED_MS   60000 /* log_rated tells so often */
 #define BUSY_MS	   10
 
 /* Once lines are lost, this much must be free before the next is taken: few gaps. */
@@ -349,4 +350,24 @@ log_due(struct log_rate *rate, int64_t every_ms, unsigned *held)
 	}
 	*held = atomic_exchange(&rate->held, 0);
 	return true;
+}
+
+void
+log_rated(struct log_rate *rate, const char *fmt, ...)
+{
+	char text[LOG_LINE], times[48] = "";
+	int keep = errno;
+	unsigned held;
+	va_list ap;
+
+	if (!log_due(rate, RATED_MS, &held))
+		return;
+	errno = keep;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (held > 0)
+		snprintf(times, sizeof(times), " (and %u times since last told)", held);
+	log_msg(LOG_L_WARNING, "%s%s", text, times);
+	errno = keep;
 }

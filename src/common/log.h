@@ -68,4 +68,11 @@ struct log_rate {
 };
 bool log_due(struct log_rate *rate, int64_t every_ms, unsigned *held);
 
+/*
+ * A warning that may repeat with every client: at most once a minute for each struct, and
+ * then with the number of times that it was held back. Keeps errno.
+ */
+void log_rated(struct log_rate *rate, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 #endif

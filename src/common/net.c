@@ -121,6 +121,15 @@ net_relisten(int *fd, const struct addr *addr)
 	return *fd == -1 ? -1 : 0;
 }
 
+bool
+net_listens(int fd)
+{
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens;
+}
+
 int
 net_local(int fd, struct addr *addr)
 {

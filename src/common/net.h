@@ -33,6 +33,9 @@ void net_unlisten(int *fd);
  */
 int net_relisten(int *fd, const struct addr *addr);
 
+/* Whether fd listens: one that was inherited may not, any more. */
+bool net_listens(int fd);
+
 /* The address fd is bound to. Returns 0, or -1 with errno. */
 int net_local(int fd, struct addr *addr);
 

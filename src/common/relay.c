@@ -82,6 +82,18 @@ relay_note(struct relay *r, enum end end)
 			return;
 }
 
+static bool
+half_closed(const struct relay *r)
+{
+	return atomic_load(&r->fin_sent[CLIENT]) || atomic_load(&r->fin_sent[TARGET]);
+}
+
+bool
+relay_is_half_closed(const struct relay *r)
+{
+	return half_closed(r) && !atomic_load(&r->stopped);
+}
+
 enum end
 relay_end(const struct relay *r)
 {
@@ -125,12 +137,6 @@ static void
 broken(struct relay *r, enum side side)
 {
 	relay_reset(r, side == CLIENT ? END_CLIENT_RESET : END_TARGET_RESET);
-}
-
-static bool
-half_closed(const struct relay *r)
-{
-	return atomic_load(&r->fin_sent[CLIENT]) || atomic_load(&r->fin_sent[TARGET]);
 }
 
 /* When the tunnel will have been quiet for too long, as things are. */

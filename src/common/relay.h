@@ -57,6 +57,9 @@ void relay_direction(struct relay *r, enum side from);
 /* Counts n bytes taken from that side and delivered to the other. */
 void relay_count(struct relay *r, enum side from, size_t n);
 
+/* Whether one side has ended and the other goes on: any thread that may cut it. */
+bool relay_is_half_closed(const struct relay *r);
+
 /* Notes why the tunnel ended: the first reason stays, but any other outdoes an EOF. */
 void relay_note(struct relay *r, enum end end);
 

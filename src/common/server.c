@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The listening sockets and the accepting thread. It polls all of them and a pipe whose
- * bytes tell it that others wish something: that it ends, or that a socket refuses
- * clients. It alone touches the sockets while it runs. A client becomes a conn, counted
+ * The accepting thread. It polls the listening sockets and a pipe whose bytes tell it
+ * that others wish something: that it ends, that a socket refuses clients, or that
+ * another set of sockets takes the place of this one. A client becomes a conn, counted
  * before a crew gets it and uncounted when there is none. The thread never serves,
  * resolves or waits for a client itself.
+ *
+ * While it runs it alone changes the set and its sockets, under the lock, so it need not
+ * take the lock to look at them; all others do. Of a socket they change, under the lock,
+ * what is wished of it. The lock is a leaf.
  */
 #include "config.h"
 #include "server.h"
@@ -14,45 +18,38 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "compat.h"
+#include "cond.h"
+#include "crowd.h"
 #include "io.h"
 #include "log.h"
 #include "net.h"
 
-#define PARKED_MAX 256	 /* idle crews kept */
-#define BACKOFF_MS 100	 /* no accept for so long when the system is out of something */
-#define REOPEN_MS  1000	 /* between attempts to listen again */
-#define TELL_MS	   60000 /* a repeating error is told so often */
+#define PARKED_MAX 256 /* idle crews kept */
+#define BACKOFF_MS 100 /* no accept for so long when the system is out of something */
 #define ACCEPT_BURST                                                                     \
 	64 /* clients taken from one socket before the next one is looked at */
 
-struct listener {
-	struct addr addr; /* with the port the system chose, if it did */
-	const void *via;
-	atomic_bool refuse; /* what is wished; any thread */
-	int fd;		    /* polled unless it refuses, and then perhaps -1 */
-	int64_t reopen_ms;  /* not before */
-	struct log_rate reopen_rate;
-};
-
 struct server {
 	server_serve *serve;
-	void *arg;
 	struct conns *conns;
 	struct crews *crews;
-	struct listener *listeners;
-	struct pollfd *fds; /* one for each listener (fd -1: it refuses), then wake */
-	size_t n;
 	int wake[2]; /* neither end blocks */
 	pthread_t thread;
 	bool running;
 	atomic_bool ending;
+	struct crowd crowd;
 	struct log_rate accept_rate, gate_rate, limit_rate, crew_rate;
+
+	struct listeners next; /* prepared; of who prepared it, until it is committed */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct listeners now;
+	bool committed; /* next is to be taken */
 };
 
 /* Returns 0, or -1 with errno. */
@@ -67,125 +64,132 @@ open_wake(int wake[2])
 	return 0;
 }
 
+/* A byte that does not fit is not needed: there are others that wake the thread. */
+static void
+wake_up(void *arg)
+{
+	const struct server *s = arg;
+	ssize_t ignored = write(s->wake[1], "", 1);
+
+	(void)ignored;
+}
+
 struct server *
-server_new(server_serve *serve, void *arg, int max_conns, const struct gate *gate)
+server_new(server_serve *serve, int max_conns, const struct gate *gate)
 {
 	struct server *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->serve = serve;
-	s->arg = arg;
 	s->wake[0] = s->wake[1] = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	if (cond_init(&s->changed) == -1) {
+		pthread_mutex_destroy(&s->lock);
+		free(s);
+		return NULL;
+	}
 	s->conns = conns_new(max_conns, gate);
 	s->crews = crews_new(PARKED_MAX);
-	if (s->conns && s->crews && open_wake(s->wake) == 0)
+	if (s->conns && s->crews && open_wake(s->wake) == 0) {
+		conns_on_room(s->conns, wake_up, s);
 		return s;
+	}
 	(void)server_free(s, 0);
 	return NULL;
 }
 
-/* Room for n listeners. Returns 0, or -1 with errno. */
-static int
-reserve(struct server *s, size_t n)
-{
-	struct listener *listeners = calloc(n, sizeof(*listeners));
-	struct pollfd *fds = calloc(n + 1, sizeof(*fds));
-
-	if (!listeners || !fds) {
-		free(listeners);
-		free(fds);
-		return -1;
-	}
-	s->listeners = listeners;
-	s->fds = fds;
-	return 0;
-}
-
-/* Binds one place. Returns 0, also when a family was left out, or -1 with errno. */
-static int
-bind_place(struct server *s, const struct server_place *place)
-{
-	struct listener *l = &s->listeners[s->n];
-	int fd = net_listen(&place->at.addr);
-
-	if (fd == -1)
-		return place->at.may_lack && net_family_lacks(errno) ? 0 : -1;
-	if (net_local(fd, &l->addr) == -1) {
-		io_close(&fd);
-		return -1;
-	}
-	l->via = place->via;
-	l->fd = fd;
-	s->fds[s->n] = (struct pollfd){ fd, POLLIN, 0 };
-	s->n++;
-	return 0;
-}
-
-static bool
-has_via(const struct server *s, const void *via)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->listeners[i].via == via)
-			return true;
-	return false;
-}
+/* ---- the set of sockets ---- */
 
 int
-server_bind(struct server *s, const struct server_place *places, size_t n,
-	const struct server_place **failed)
+server_prepare(struct server *s, struct generation *generation,
+	const struct server_place *places, size_t n, const struct server_place **failed)
 {
-	size_t i;
-
-	*failed = places;
-	if (reserve(s, n) == -1)
-		return -1;
-	for (i = 0; i < n; i++) {
-		*failed = &places[i];
-		if (bind_place(s, &places[i]) == -1)
-			return -1;
-	}
-	for (i = 0; i < n; i++) {
-		*failed = &places[i];
-		if (!has_via(s, places[i].via)) {
-			errno = EADDRNOTAVAIL;
-			return -1;
-		}
-	}
-	s->fds[s->n] = (struct pollfd){ s->wake[0], POLLIN, 0 };
-	return 0;
+	return listeners_open(&s->next, places, n, generation, &s->now, failed);
 }
 
-size_t
-server_listeners(const struct server *s)
+void
+server_discard(struct server *s)
 {
-	return s->n;
+	listeners_close(&s->next, &s->now);
 }
 
-const struct addr *
-server_listener(const struct server *s, size_t i, const void **via)
+void
+server_each_change(struct server *s, server_visit *comes, server_visit *goes, void *arg)
 {
-	*via = s->listeners[i].via;
-	return &s->listeners[i].addr;
+	for (size_t i = 0; i < s->next.n; i++)
+		if (!listeners_have(&s->now, s->next.list[i].socket))
+			comes(&s->next.list[i], arg);
+	for (size_t i = 0; i < s->now.n; i++)
+		if (!listeners_have(&s->next, s->now.list[i].socket))
+			goes(&s->now.list[i], arg);
 }
 
-/* Whether who connects to addr gets to that listening socket. */
+void
+server_each_listener(struct server *s, server_visit *visit, void *arg)
+{
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->now.n; i++)
+		visit(&s->now.list[i], arg);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Whether who connects to addr might get to that listening socket. */
 static bool
-leads_to(const struct listener *l, const struct addr *addr)
+may_lead_to(const struct listener *l, const struct addr *addr, bool *surely)
 {
-	if (!addr_collides(&l->addr, addr))
-		return false;
-	return addr_equal(&l->addr, addr) || net_is_local(addr);
+	*surely = addr_equal(&l->socket->addr, addr);
+	return addr_collides(&l->socket->addr, addr);
 }
 
 bool
-server_owns(const struct server *s, const struct addr *addr)
+server_owns(struct server *s, const struct addr *addr)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (leads_to(&s->listeners[i], addr))
-			return true;
-	return false;
+	bool may = false, surely = false;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->now.n && !surely; i++)
+		may |= may_lead_to(&s->now.list[i], addr, &surely);
+	pthread_mutex_unlock(&s->lock);
+	return surely || (may && net_is_local(addr));
 }
+
+void
+server_refuse(struct server *s, const void *via, bool refuse)
+{
+	bool news = false;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->now.n; i++) {
+		const struct listener *l = &s->now.list[i];
+
+		if (l->via == via && l->socket->refuse != refuse) {
+			l->socket->refuse = refuse;
+			news = true;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (news)
+		wake_up(s);
+}
+
+size_t
+server_drain(struct server *s, server_question *question, void *arg, bool drain)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->now.n; i++)
+		if (question(&s->now.list[i], arg)) {
+			s->now.list[i].socket->drained = drain;
+			n++;
+		}
+	pthread_mutex_unlock(&s->lock);
+	wake_up(s);
+	return n;
+}
+
+/* ---- clients ---- */
 
 struct conns *
 server_conns(struct server *s)
@@ -193,46 +197,43 @@ server_conns(struct server *s)
 	return s->conns;
 }
 
+bool
+server_renew(struct conn *conn)
+{
+	struct server *s = conn->server;
+	struct generation *now;
+
+	pthread_mutex_lock(&s->lock);
+	now = generation_hold(s->now.generation);
+	pthread_mutex_unlock(&s->lock);
+	if (now == conn->generation) {
+		generation_release(now);
+		return false;
+	}
+	conn_set_generation(conn, now);
+	return true;
+}
+
 static void
 serve_conn(struct crew *crew, void *arg)
 {
 	struct conn *conn = arg;
-	struct server *s = conn->server;
 
-	s->serve(conn, crew, s->arg);
-}
-
-/* Tells of something that may happen with every client, once a minute. Keeps errno. */
-static void
-tell(struct log_rate *rate, const char *what, const char *why)
-{
-	int keep = errno;
-	unsigned held;
-	char times[48] = "";
-
-	if (!log_due(rate, TELL_MS, &held))
-		return;
-	if (held > 0)
-		snprintf(times, sizeof(times), " (and %u times since last told)", held);
-	log_msg(LOG_L_WARNING, "%s: %s%s", what, why, times);
-	errno = keep;
+	conn->server->serve(conn, crew);
 }
 
 /* Tells, by errno, of a client that got no conn; why: of the gate. Keeps errno. */
 static void
 tell_turned_away(struct server *s, const struct addr *client, const char *why)
 {
-	char text[ADDR_TEXT], what[ADDR_TEXT + 32];
+	char text[ADDR_TEXT];
 
-	if (errno == EACCES) {
-		snprintf(what, sizeof(what), "client %s turned away",
-			addr_text(client, text));
-		errno = EACCES;
-		tell(&s->gate_rate, what, why);
-	} else {
-		tell(&s->limit_rate, "client turned away",
+	if (errno == EACCES)
+		log_rated(&s->gate_rate, "client %s turned away: %s",
+			addr_text(client, text), why);
+	else
+		log_rated(&s->limit_rate, "client turned away: %s",
 			errno == EUSERS ? "limits.tunnels is reached" : strerror(errno));
-	}
 }
 
 /* A client that cannot be served gets RST: it is not to believe in an empty answer. */
@@ -244,40 +245,72 @@ turn_away(int *fd)
 	io_close(fd);
 }
 
-/*
- * Has a client served. Returns 0; or -1 with errno, told, and there is no conn. *fd is
- * then -1 if it was taken.
- */
+/* Has a crew serve it. Returns 0; or -1 with errno, told, and it is ended. */
 static int
-take_client(
-	struct server *s, int *fd, const struct addr *client, const void *via, void *own)
+run(struct server *s, struct conn *conn)
 {
-	const char *why = NULL;
-	struct conn *conn = conns_add(s->conns, fd, client, via, &why);
 	int error;
 
-	if (!conn) {
-		tell_turned_away(s, client, why);
-		return -1;
-	}
 	conn->server = s;
-	conn->own = own;
 	if (crews_run(s->crews, serve_conn, conn) == 0)
 		return 0;
 	error = errno;
-	tell(&s->crew_rate, "client turned away, no thread for it", strerror(error));
+	log_rated(&s->crew_rate, "client turned away, no thread for it: %s",
+		strerror(error));
 	relay_reset(&conn->relay, END_NONE);
 	conn_end(conn);
 	errno = error;
 	return -1;
 }
 
-int
-server_take(struct server *s, const struct addr *client, const void *via, void *own)
+/* One beyond the limit: it gets an answer if it can be, else RST. */
+static void
+refuse(struct server *s, const struct listeners *set, int *fd, const struct addr *client,
+	const void *via)
 {
-	int none = -1;
+	const char *why = NULL;
+	struct conn *conn =
+		conns_add_refused(s->conns, set->generation, fd, client, via, &why);
 
-	return take_client(s, &none, client, via, own);
+	crowd_refused(&s->crowd);
+	if (conn)
+		(void)run(s, conn);
+	else
+		turn_away(fd);
+}
+
+/* Has a client that was accepted served, or turns it away: that is told. */
+static void
+take_client(struct server *s, const struct listeners *set, int *fd,
+	const struct addr *client, const void *via)
+{
+	const char *why = NULL;
+	struct conn *conn = conns_add(s->conns, set->generation, fd, client, via, &why);
+
+	if (conn) {
+		(void)run(s, conn);
+	} else if (errno == EUSERS) {
+		refuse(s, set, fd, client, via);
+	} else {
+		tell_turned_away(s, client, why);
+		turn_away(fd);
+	}
+}
+
+int
+server_take(struct server *s, struct generation *generation, const struct addr *client,
+	const void *via, void *own)
+{
+	const char *why = NULL;
+	int none = -1;
+	struct conn *conn = conns_add(s->conns, generation, &none, client, via, &why);
+
+	if (!conn) {
+		tell_turned_away(s, client, why);
+		return -1;
+	}
+	conn->own = own;
+	return run(s, conn);
 }
 
 /* Whether accept failed because of the one client, which is gone already. */
@@ -294,80 +327,103 @@ clients_fault(int error)
 }
 
 /*
- * Takes what waits at one listening socket. Returns false when accept fails for want of
- * something, fds or memory most likely, and should be left alone for a while.
+ * Takes what waits at one listening socket, so many at most. Returns false when accept
+ * fails for want of something, fds or memory most likely, and should be left alone for a
+ * while.
  */
 static bool
-accept_clients(struct server *s, size_t i)
+accept_clients(struct server *s, const struct listeners *set, size_t i, int most)
 {
-	for (int n = 0; n < ACCEPT_BURST; n++) {
+	for (int n = 0; n < most; n++) {
 		union {
 			struct sockaddr sa;
 			struct sockaddr_storage ss;
 		} u;
 		socklen_t len = sizeof(u);
 		struct addr client;
-		int fd = compat_accept(s->fds[i].fd, &u.sa, &len);
+		int fd;
+
+		if (crowd_holds(&s->crowd, s->conns))
+			return true;
+		fd = compat_accept(set->list[i].socket->fd, &u.sa, &len);
 
 		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return true;
 		if (fd == -1 && clients_fault(errno))
 			continue;
 		if (fd == -1) {
-			tell(&s->accept_rate, "accept", strerror(errno));
+			log_rated(&s->accept_rate, "accept: %s", strerror(errno));
 			return false;
 		}
-		if (!addr_from_sockaddr(&client, &u.sa))
+		if (addr_from_sockaddr(&client, &u.sa))
+			take_client(s, set, &fd, &client, set->list[i].via);
+		else
 			io_close(&fd);
-		else if (take_client(s, &fd, &client, s->listeners[i].via, NULL) == -1)
-			turn_away(&fd);
 	}
 	return true;
 }
 
+/* ---- the thread ---- */
+
+/* Takes those who still wait at the sockets that a change has left out. */
 static void
-shut(struct server *s, size_t i)
+empty_out(struct server *s, const struct listeners *old)
 {
-	s->fds[i].fd = -1;
-	net_unlisten(&s->listeners[i].fd);
+	for (size_t i = 0; i < old->n; i++)
+		if (old->list[i].socket->accepts &&
+			!listeners_have(&s->now, old->list[i].socket))
+			(void)accept_clients(s, old, i, SOMAXCONN);
 }
 
-/* If it is time for that; else, or when that fails, it is to be called again. */
+/* Puts the prepared set in the place of the present one. */
 static void
-reopen(struct server *s, size_t i)
+change(struct server *s)
 {
-	struct listener *l = &s->listeners[i];
-	char text[ADDR_TEXT], what[ADDR_TEXT + 32];
+	struct listeners old = s->now;
 
-	if (io_now_ms() < l->reopen_ms)
+	pthread_mutex_lock(&s->lock);
+	s->now = s->next;
+	s->next = (struct listeners){ .list = NULL };
+	pthread_mutex_unlock(&s->lock);
+	if (s->running)
+		empty_out(s, &old);
+	listeners_close(&old, &s->now);
+	pthread_mutex_lock(&s->lock);
+	s->committed = false;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+server_commit(struct server *s)
+{
+	if (!s->running) {
+		change(s);
 		return;
-	snprintf(what, sizeof(what), "listening on %s again", addr_text(&l->addr, text));
-	if (net_relisten(&l->fd, &l->addr) == 0) {
-		s->fds[i].fd = l->fd;
-	} else {
-		l->reopen_ms = io_now_ms() + REOPEN_MS;
-		tell(&l->reopen_rate, what, strerror(errno));
 	}
+	pthread_mutex_lock(&s->lock);
+	s->committed = true;
+	wake_up(s);
+	while (s->committed)
+		cond_wait(&s->changed, &s->lock, IO_FOREVER);
+	pthread_mutex_unlock(&s->lock);
 }
 
-/* Does what is wished of the listening sockets. Returns when to look again at the latest.
- */
+/* Does what others wish. Returns when to look again at the latest. */
 static int64_t
-heed_wishes(struct server *s)
+heed(struct server *s)
 {
-	int64_t again_ms = IO_FOREVER;
+	int64_t again_ms;
+	bool committed;
 
-	for (size_t i = 0; i < s->n; i++) {
-		struct listener *l = &s->listeners[i];
-		bool refuse = atomic_load(&l->refuse);
-
-		if (refuse && s->fds[i].fd != -1)
-			shut(s, i);
-		if (!refuse && s->fds[i].fd == -1)
-			reopen(s, i);
-		if (!refuse && s->fds[i].fd == -1 && l->reopen_ms < again_ms)
-			again_ms = l->reopen_ms;
-	}
+	pthread_mutex_lock(&s->lock);
+	committed = s->committed;
+	pthread_mutex_unlock(&s->lock);
+	if (committed)
+		change(s);
+	pthread_mutex_lock(&s->lock);
+	again_ms = listeners_heed(&s->now);
+	pthread_mutex_unlock(&s->lock);
 	return again_ms;
 }
 
@@ -381,58 +437,71 @@ drain_wake(const struct server *s)
 		;
 }
 
-/* The accepting thread. */
+/* While clients are left to wait: until there is room, or that is over. */
+static void
+wait_in_crowd(struct server *s, int64_t until_ms)
+{
+	struct pollfd wake = { s->wake[0], POLLIN, 0 };
+
+	if (s->crowd.until_ms < until_ms)
+		until_ms = s->crowd.until_ms;
+	if (poll(&wake, 1, io_left_ms(until_ms)) == 1)
+		drain_wake(s);
+}
+
+/* Takes clients where there are some. False: the system is out of something. */
+static bool
+accept_ready(struct server *s)
+{
+	bool ok = true, anybody = false;
+
+	for (size_t i = 0; i < s->now.n && !atomic_load(&s->ending); i++)
+		if (s->now.fds[i].revents) {
+			anybody = true;
+			if (!accept_clients(s, &s->now, i, ACCEPT_BURST))
+				ok = false;
+		}
+	crowd_passed(&s->crowd, s->conns, anybody);
+	return ok;
+}
+
+/* Waits for clients, and takes them. Returns as accept_ready. */
+static bool
+accept_round(struct server *s, int64_t until_ms)
+{
+	struct pollfd *fds = s->now.fds, *wake = &fds[s->now.n];
+
+	if (s->crowd.until_ms != 0) {
+		wait_in_crowd(s, until_ms);
+		until_ms = 0;
+	}
+	*wake = (struct pollfd){ s->wake[0], POLLIN, 0 };
+	if (poll(fds, s->now.n + 1, io_left_ms(until_ms)) == -1)
+		return true;
+	if (wake->revents)
+		drain_wake(s);
+	return accept_ready(s);
+}
+
 static void *
 accept_loop(void *arg)
 {
 	struct server *s = arg;
-	struct pollfd *wake = &s->fds[s->n];
 
 	while (!atomic_load(&s->ending)) {
-		int64_t again_ms = heed_wishes(s);
-		bool ok = true;
+		struct pollfd wake = { s->wake[0], POLLIN, 0 };
 
-		if (poll(s->fds, s->n + 1, io_left_ms(again_ms)) == -1)
-			continue;
-		if (wake->revents)
-			drain_wake(s);
-		for (size_t i = 0; i < s->n && !atomic_load(&s->ending); i++)
-			if (s->fds[i].revents && !accept_clients(s, i))
-				ok = false;
 		/* Clients wait in the backlog meanwhile. */
-		if (!ok && !atomic_load(&s->ending))
-			poll(wake, 1, BACKOFF_MS);
+		if (!accept_round(s, heed(s)) && !atomic_load(&s->ending))
+			poll(&wake, 1, BACKOFF_MS);
 	}
 	return NULL;
-}
-
-/* A byte that does not fit is not needed: there are others that wake the thread. */
-static void
-wake_up(const struct server *s)
-{
-	ssize_t ignored = write(s->wake[1], "", 1);
-
-	(void)ignored;
-}
-
-void
-server_refuse(struct server *s, const void *via, bool refuse)
-{
-	bool news = false;
-
-	for (size_t i = 0; i < s->n; i++) {
-		struct listener *l = &s->listeners[i];
-
-		if (l->via == via && atomic_exchange(&l->refuse, refuse) != refuse)
-			news = true;
-	}
-	if (news)
-		wake_up(s);
 }
 
 int
 server_start(struct server *s)
 {
+	s->running = true;
 	errno = pthread_create(&s->thread, NULL, accept_loop, s);
 	s->running = errno == 0;
 	return s->running ? 0 : -1;
@@ -447,8 +516,10 @@ server_quiesce(struct server *s)
 		pthread_join(s->thread, NULL);
 		s->running = false;
 	}
-	for (size_t i = 0; i < s->n; i++)
-		io_close(&s->listeners[i].fd);
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->now.n; i++)
+		io_close(&s->now.list[i].socket->fd);
+	pthread_mutex_unlock(&s->lock);
 }
 
 int
@@ -458,12 +529,13 @@ server_free(struct server *s, int wait_ms)
 	if (s->crews && crews_stop(s->crews, wait_ms) == -1)
 		return -1;
 	s->crews = NULL;
+	listeners_close(&s->now, NULL);
 	io_close(&s->wake[0]);
 	io_close(&s->wake[1]);
 	if (s->conns)
 		conns_free(s->conns);
-	free(s->listeners);
-	free(s->fds);
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 	return 0;
 }

@@ -79,3 +79,47 @@ const struct conf_key settings_log_keys[] = {
 	{ "level", read_level, offsetof(struct settings, level), 0, 0, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
+
+void
+settings_read_on_reload(struct conf *conf, config_setting_t *setting,
+	const struct conf_key *key, void *into)
+{
+	const char *text = config_setting_get_string(setting);
+
+	(void)key;
+	if (text && strcmp(text, "cut") == 0)
+		*(bool *)into = true;
+	else if (text && strcmp(text, "keep") == 0)
+		*(bool *)into = false;
+	else
+		conf_error(conf, setting, "'on_reload': \"keep\" or \"cut\" is wanted");
+}
+
+/* Whether two strings differ; each may be NULL. */
+static bool
+differ(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) != 0 : a != b;
+}
+
+const char *
+settings_fixed(const struct settings *a, const struct settings *b, size_t nth)
+{
+	const struct {
+		const char *key;
+		bool differs;
+	} keys[] = {
+		{ "user", differ(a->user, b->user) },
+		{ "group", differ(a->group, b->group) },
+		{ "chroot", differ(a->chroot, b->chroot) },
+		{ "pidfile", differ(a->pidfile, b->pidfile) },
+		{ "control", differ(a->control, b->control) },
+		{ "log.file", differ(a->log_file, b->log_file) },
+		{ "log.facility", a->facility != b->facility },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].differs && nth-- == 0)
+			return keys[i].key;
+	return NULL;
+}

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,17 +128,30 @@ finish(struct upgrade *u, child_line *line, void *arg)
 	io_close(&u->report);
 }
 
+/* Whether that has been asked of this process, which has the signals blocked. */
+static bool
+is_told_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+		(sigismember(&pending, SIGTERM) == 1 ||
+			sigismember(&pending, SIGINT) == 1 ||
+			sigismember(&pending, SIGQUIT) == 1);
+}
+
 int
 upgrade_wait(struct upgrade *u, int timeout_ms, child_line *line, void *arg, char *why,
 	size_t size)
 {
 	int64_t until_ms = io_now_ms() + timeout_ms;
 	char text[CHILD_STATUS_TEXT];
-	bool ready, ended = false;
+	bool ready, ended = false, told = false;
 	int status = 0;
 
 	while (!(ready = has_reported(u, &until_ms)) &&
-		!(ended = child_ended(&u->child, &status)) && io_left_ms(until_ms) != 0) {
+		!(ended = child_ended(&u->child, &status)) &&
+		!(told = is_told_to_end()) && io_left_ms(until_ms) != 0) {
 		child_poll(&u->child, u->report, until_ms);
 		child_read(&u->child, line, arg);
 	}
@@ -146,6 +160,8 @@ upgrade_wait(struct upgrade *u, int timeout_ms, child_line *line, void *arg, cha
 		return 0;
 	if (ended)
 		snprintf(why, size, "ended %s", child_status_text(status, text));
+	else if (told)
+		snprintf(why, size, "was not ready when this process was told to end");
 	else
 		snprintf(why, size, "was not ready in time");
 	upgrade_cancel(u);

@@ -38,8 +38,9 @@ int upgrade_start(struct upgrade *u, const char *path, char *const argv[],
 /*
  * Blocks until it is ready, and gives what it prints to line (may be NULL) meanwhile.
  * Returns 0, and it lives on by itself, u->child.pid is its pid. Returns -1 when it
- * ended, said that it failed, or timeout_ms passed: it is no more then, *u is
- * UPGRADE_NONE, and why tells, after the name of the program: "ended with status 78".
+ * ended, said that it failed, timeout_ms passed, or TERM, INT or QUIT is pending, which
+ * this process must have blocked: it is no more then, *u is UPGRADE_NONE, and why tells,
+ * after the name of the program: "ended with status 78".
  */
 int upgrade_wait(struct upgrade *u, int timeout_ms, child_line *line, void *arg,
 	char *why, size_t size);

@@ -8,47 +8,10 @@
 #include "admit.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "log.h"
 #include "proxy.h"
 #include "source.h"
-#include "tally.h"
-
-struct admit {
-	const struct dcsd_conf *conf;
-	struct tally *clients; /* connections by source */
-	struct penalty *penalty;
-};
-
-struct admit *
-admit_new(const struct dcsd_conf *conf)
-{
-	struct admit *a = calloc(1, sizeof(*a));
-	int keep;
-
-	if (!a)
-		return NULL;
-	a->conf = conf;
-	a->clients = tally_new();
-	a->penalty = penalty_new(&conf->auth.penalties, NULL);
-	if (a->clients && a->penalty)
-		return a;
-	keep = errno;
-	admit_free(a);
-	errno = keep;
-	return NULL;
-}
-
-void
-admit_free(struct admit *a)
-{
-	if (!a)
-		return;
-	tally_free(a->clients);
-	penalty_free(a->penalty);
-	free(a);
-}
 
 static bool
 is_proxy(const struct admit *a, const struct addr *peer)
@@ -58,38 +21,39 @@ is_proxy(const struct admit *a, const struct addr *peer)
 
 /* For whoever is the client in the end. As gate.enter, with errno of a refusal. */
 static enum gate_answer
-judge(struct admit *a, const struct addr *client, const char **why)
+judge(const struct admit *a, const struct addr *client, const char **why)
 {
 	struct cidr source = source_of(client);
 	size_t len;
 	const void *key = source_key(&source, &len);
 
-	if (penalty_refuses(a->penalty, client, why)) {
+	if (penalty_refuses(
+		    a->standing->penalty, &a->conf->auth.penalties, client, why)) {
 		errno = EACCES;
 		return GATE_REFUSES;
 	}
 	if (a->conf->per_client == 0)
 		return GATE_PASSES;
-	if (tally_take(a->clients, key, len, (size_t)a->conf->per_client))
+	if (tally_take(a->standing->clients, key, len, (size_t)a->conf->per_client))
 		return GATE_COUNTS;
 	*why = errno == EUSERS ? "limits.per_client is reached" : "out of memory";
 	return GATE_REFUSES;
 }
 
 enum gate_answer
-admit_enter(struct admit *a, const struct addr *peer, const char **why)
+admit_enter(const struct admit *a, const struct addr *peer, const char **why)
 {
 	return is_proxy(a, peer) ? GATE_PASSES : judge(a, peer, why);
 }
 
 void
-admit_leave(struct admit *a, const struct addr *client)
+admit_leave(const struct admit *a, const struct addr *client)
 {
 	struct cidr source = source_of(client);
 	size_t len;
 	const void *key = source_key(&source, &len);
 
-	tally_give(a->clients, key, len);
+	tally_give(a->standing->clients, key, len);
 }
 
 /* How a session ends for that errno. */
@@ -116,7 +80,7 @@ end_for(int error)
 
 /* Gives conn the client that the header names, and lets that one in, or not. */
 static int
-take_client(struct admit *a, struct conn *conn, const struct proxy_header *header,
+take_client(const struct admit *a, struct conn *conn, const struct proxy_header *header,
 	const char **why)
 {
 	const struct addr *client = header->named ? &header->src : &conn->peer;
@@ -134,7 +98,7 @@ take_client(struct admit *a, struct conn *conn, const struct proxy_header *heade
 }
 
 int
-admit_proxied(struct admit *a, struct conn *conn, struct inbox *in,
+admit_proxied(const struct admit *a, struct conn *conn, struct inbox *in,
 	const struct io_limit *limit, enum end *end, const char **why)
 {
 	struct proxy_header header;
@@ -149,10 +113,11 @@ admit_proxied(struct admit *a, struct conn *conn, struct inbox *in,
 }
 
 void
-admit_failed(struct admit *a, const struct addr *client, const void *user,
+admit_failed(const struct admit *a, const struct addr *client, const void *user,
 	size_t user_len, const char *reason)
 {
-	struct penalty_result result = penalty_failed(a->penalty, client);
+	struct penalty_result result =
+		penalty_failed(a->standing->penalty, &a->conf->auth.penalties, client);
 	struct cidr source = source_of(client);
 	char line[PENALTY_LINE], text[CIDR_TEXT], seconds[LOG_SECONDS];
 
@@ -164,7 +129,7 @@ admit_failed(struct admit *a, const struct addr *client, const void *user,
 }
 
 void
-admit_passed(struct admit *a, const struct addr *client)
+admit_passed(const struct admit *a, const struct addr *client)
 {
-	penalty_passed(a->penalty, client);
+	penalty_passed(a->standing->penalty, client);
 }

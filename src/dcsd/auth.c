@@ -414,3 +414,16 @@ auth_find(struct auth *auth, const char *name, struct identity *who)
 	snapshot_drop(s);
 	return user != NULL;
 }
+
+bool
+auth_has_user(struct auth *auth, const char *name)
+{
+	bool has;
+
+	if (!auth->path)
+		return auth->pam != NULL;
+	pthread_mutex_lock(&auth->lock);
+	has = users_find(auth->now->users, name) != NULL;
+	pthread_mutex_unlock(&auth->lock);
+	return has;
+}

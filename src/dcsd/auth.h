@@ -72,4 +72,10 @@ bool auth_password(struct auth *auth, const struct socks_credentials *credential
  */
 bool auth_find(struct auth *auth, const char *name, struct identity *who);
 
+/*
+ * Whether there is, as far as can be said without reading the file again, a user of that
+ * name: PAM is believed to know all. Does not block.
+ */
+bool auth_has_user(struct auth *auth, const char *name);
+
 #endif

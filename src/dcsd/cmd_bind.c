@@ -65,17 +65,17 @@ find_guests(struct session *s, struct guests *g)
  * Strikes off the guests that no rule will allow: with none left there is nobody to wait
  * for. Returns the rule of the first, or NULL: the session is over.
  */
-static struct rule *
+static const struct rule *
 keep_allowed(struct session *s, struct guests *g)
 {
 	struct rules_query query = session_query(s, SOCKS_BIND, &s->request.dst);
 	const struct rule *denied = NULL;
 	const char *why = "";
-	struct rule *first = NULL;
+	const struct rule *first = NULL;
 	int kept = 0;
 
 	for (int i = 0; i < g->n; i++) {
-		struct rule *rule = rules_may_allow(
+		const struct rule *rule = rules_may_allow(
 			&s->conf->rules, &query, &g->list[i], 0, &denied, &why);
 
 		if (!rule)
@@ -112,7 +112,7 @@ keep_family(struct session *s, struct guests *g, int family)
 static int
 enter(struct session *s, struct guests *g, int family)
 {
-	struct rule *rule = session_may(s, SESSION_ANY_PORT);
+	const struct rule *rule = session_may(s, SESSION_ANY_PORT);
 
 	if (!rule || find_guests(s, g) == -1)
 		return -1;
@@ -229,21 +229,6 @@ is_expected(const struct guests *g, const struct addr *caller)
 	return g->anybody;
 }
 
-/* The caller's own rule takes over from that of the request. False: its limit is reached.
- */
-static bool
-change_rule(struct session *s, struct rule *rule)
-{
-	if (rule == s->rule)
-		return true;
-	if (!rule_enter(rule))
-		return false;
-	rule_leave(s->rule);
-	s->rule = rule;
-	s->named = rule;
-	return true;
-}
-
 /* NULL when the caller is the peer; else why it is not. */
 static const char *
 unwelcome(struct session *s, const struct guests *g, const struct addr *caller)
@@ -251,14 +236,15 @@ unwelcome(struct session *s, const struct guests *g, const struct addr *caller)
 	struct rules_query query = session_query(s, SOCKS_BIND, &s->request.dst);
 	const struct rule *denied;
 	const char *why;
-	struct rule *rule;
+	const struct rule *rule;
 
 	if (!is_expected(g, caller))
 		return "not the peer that was asked for";
 	rule = rules_decide(&s->conf->rules, &query, caller, &denied, &why);
 	if (!rule)
 		return why;
-	return change_rule(s, rule) ? NULL : "the rule's limit is reached";
+	/* The caller's own rule takes over from that of the request. */
+	return session_change_rule(s, rule) ? NULL : "the rule's limit is reached";
 }
 
 static void

@@ -14,7 +14,7 @@
 /* The addresses that are allowed, and for each the rule that allows it. */
 struct candidates {
 	struct addr addr[NET_ADDRS];
-	struct rule *rule[NET_ADDRS];
+	const struct rule *rule[NET_ADDRS];
 	int n;
 };
 
@@ -47,7 +47,7 @@ keep_allowed(struct session *s, struct candidates *c, int n)
 	const char *why = NULL;
 
 	for (int i = 0; i < n; i++) {
-		struct rule *rule =
+		const struct rule *rule =
 			rules_decide(&s->conf->rules, &query, &c->addr[i], &denied, &why);
 
 		if (!rule) {
@@ -67,7 +67,7 @@ keep_allowed(struct session *s, struct candidates *c, int n)
 static int
 take_group(struct candidates *c, struct addr *list)
 {
-	struct rule *rule = c->rule[0];
+	const struct rule *rule = c->rule[0];
 	int n = 0, left = 0;
 
 	for (int i = 0; i < c->n; i++) {
@@ -90,7 +90,7 @@ take_group(struct candidates *c, struct addr *list)
 static int
 dial_group(struct session *s, struct candidates *c, const struct io_limit *limit)
 {
-	struct rule *rule = c->rule[0];
+	const struct rule *rule = c->rule[0];
 	const struct outgoing *out = session_outgoing(s, rule);
 	struct addr list[NET_ADDRS];
 	int n = take_group(c, list), fd = -1;

@@ -86,7 +86,7 @@ associate(struct session *s, struct crew *crew, struct udp_assoc *a,
 void
 cmd_udp(struct session *s, struct crew *crew)
 {
-	struct rule *rule = session_may(s, SESSION_ANY_TARGET);
+	const struct rule *rule = session_may(s, SESSION_ANY_TARGET);
 	struct udp_assoc a;
 	struct addr told;
 	int relay, error;

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What makes the common service dcsd: its options, its configuration, and the state that
- * all its sessions share. Runs on the main thread, before and after sessions do.
+ * all its sessions share. Runs on the main thread, or on one that reloads; what frees, on
+ * that of the last session, too.
  */
 #include "config.h"
 #include "dcsd.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "explain.h"
 #include "serve.h"
+#include "session.h"
 
 /* Options that have only a long name. */
 enum { OPT_EXPLAIN = 1, OPT_NO_RESOLVE };
@@ -25,18 +28,25 @@ const struct option_row dcsd_options[] = {
 	{ 0, NULL, NULL, NULL },
 };
 
-void
-dcsd_init(struct dcsd *dcsd)
+static void *
+make(void)
 {
-	*dcsd = (struct dcsd){ .question = NULL };
-	dcsd_conf_init(&dcsd->conf);
+	struct dcsd *dcsd = calloc(1, sizeof(*dcsd));
+
+	if (dcsd)
+		dcsd_conf_init(&dcsd->conf);
+	return dcsd;
 }
 
-void
-dcsd_free(struct dcsd *dcsd)
+static void
+free_dcsd(void *config)
 {
+	struct dcsd *dcsd = config;
+
+	standing_release(dcsd->standing);
 	auth_close(dcsd->auth);
 	dcsd_conf_free(&dcsd->conf);
+	free(dcsd);
 }
 
 static const char *
@@ -109,8 +119,9 @@ needs(const void *config, struct capacity_needs *n)
 {
 	(void)config;
 	*n = (struct capacity_needs){ .of = {
-					      [CAPACITY_FDS] = { 2, 200 },
-					      [CAPACITY_THREADS] = { 2, 40 },
+					      [CAPACITY_FDS] = { 2, 200 + CONNS_REFUSED },
+					      [CAPACITY_THREADS] = { 2,
+						      40 + 2 * CONNS_REFUSED },
 					      [CAPACITY_AREAS] = { 4, 1024 },
 					      [CAPACITY_SPACE] = { 2 * 260 * 1024,
 						      128 * 1024 * 1024 },
@@ -118,24 +129,13 @@ needs(const void *config, struct capacity_needs *n)
 }
 
 static const char *
-open_dcsd(void *config)
+open_dcsd(void *config, void *before)
 {
-	struct dcsd *dcsd = config;
+	struct dcsd *dcsd = config, *old = before;
 
-	dcsd->users = tally_new();
-	dcsd->admit = admit_new(&dcsd->conf);
-	if (!dcsd->users || !dcsd->admit)
-		return strerror(errno);
-	return NULL;
-}
-
-static void
-close_dcsd(void *config)
-{
-	struct dcsd *dcsd = config;
-
-	admit_free(dcsd->admit);
-	tally_free(dcsd->users);
+	dcsd->standing = old ? standing_hold(old->standing) : standing_new();
+	dcsd->admit = (struct admit){ &dcsd->conf, dcsd->standing };
+	return dcsd->standing ? NULL : strerror(errno);
 }
 
 static enum gate_answer
@@ -143,7 +143,7 @@ admit_peer(void *config, const struct addr *peer, const char **why)
 {
 	struct dcsd *dcsd = config;
 
-	return admit_enter(dcsd->admit, peer, why);
+	return admit_enter(&dcsd->admit, peer, why);
 }
 
 static void
@@ -151,7 +151,16 @@ leave(void *config, const struct addr *client)
 {
 	struct dcsd *dcsd = config;
 
-	admit_leave(dcsd->admit, client);
+	admit_leave(&dcsd->admit, client);
+}
+
+static bool
+is_gone(const void *config, const struct conn *conn)
+{
+	const struct dcsd *dcsd = config;
+	const struct session *s = conn->subject;
+
+	return s && session_is_gone(s, &dcsd->conf.rules, dcsd->auth);
 }
 
 static int
@@ -175,13 +184,14 @@ explain_instead(void *config)
 	return status[explained];
 }
 
-static const char *
-via_text(const void *via, char *buf, size_t size)
+/* There are no routes. */
+static char *
+via_name(const void *via, char *buf, size_t size)
 {
 	(void)via;
-	(void)buf;
-	(void)size;
-	return "";
+	if (size > 0)
+		buf[0] = '\0';
+	return buf;
 }
 
 const struct service dcsd_service = {
@@ -189,6 +199,8 @@ const struct service dcsd_service = {
 	.default_config = SYSCONFDIR "/dcsd.conf",
 	.default_pidfile = RUNSTATEDIR "/dcsd.pid",
 	.options = dcsd_options,
+	.make = make,
+	.free = free_dcsd,
 	.option = take_option,
 	.serve = serve_client,
 	.needs = needs,
@@ -197,8 +209,9 @@ const struct service dcsd_service = {
 	.places = places,
 	.instead = explain_instead,
 	.open = open_dcsd,
-	.close = close_dcsd,
 	.admit = admit_peer,
 	.leave = leave,
-	.via_text = via_text,
+	.answers = true,
+	.is_gone = is_gone,
+	.via_name = via_name,
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* dcsd: what one dcsd is made of: its configuration, and what it needs while it serves.
+/*
+ * dcsd: what a dcsd is made of by one configuration: that, what it needs while it serves,
+ * and what it has from the one before.
  */
 #ifndef DCSD_H
 #define DCSD_H
@@ -8,19 +10,16 @@
 #include "auth.h"
 #include "dcsd_conf.h"
 #include "service.h"
-#include "tally.h"
+#include "standing.h"
 
 struct dcsd {
 	struct dcsd_conf conf;
 	const char *question; /* of --explain; NULL: serve */
 	bool no_resolve;
-	struct auth *auth;   /* NULL: nobody authenticates */
-	struct admit *admit; /* penalties, and connections by client */
-	struct tally *users; /* tunnels by user */
+	struct auth *auth; /* NULL: nobody authenticates */
+	struct standing *standing;
+	struct admit admit; /* by conf and standing */
 };
-
-void dcsd_init(struct dcsd *dcsd);
-void dcsd_free(struct dcsd *dcsd);
 
 /* What service_run needs to make a struct dcsd serve. */
 extern const struct service dcsd_service;

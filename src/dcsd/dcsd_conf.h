@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* dcsd_conf: the configuration of dcsd (dcsd.conf(5)), one struct that is read once. */
+/* dcsd_conf: the configuration of dcsd (dcsd.conf(5)), one struct, read as a whole. */
 #ifndef DCSD_CONF_H
 #define DCSD_CONF_H
 

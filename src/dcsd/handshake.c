@@ -21,7 +21,7 @@ admit(struct session *s, const struct io_limit *limit)
 	enum end end;
 	const char *why;
 
-	if (admit_proxied(s->dcsd->admit, s->conn, &s->in, limit, &end, &why) == 0)
+	if (admit_proxied(&s->dcsd->admit, s->conn, &s->in, limit, &end, &why) == 0)
 		return 0;
 	return session_end(s, NULL, 0, end, why);
 }
@@ -74,12 +74,12 @@ verify(struct session *s, const struct socks_credentials *c)
 	const char *why;
 
 	if (auth_password(s->dcsd->auth, c, client, &s->who, &why)) {
-		admit_passed(s->dcsd->admit, client);
+		admit_passed(&s->dcsd->admit, client);
 		return 0;
 	}
 	/* When it could not be found out, the client is not to blame. */
 	if (errno == EACCES)
-		admit_failed(s->dcsd->admit, client, c->name, c->name_len, why);
+		admit_failed(&s->dcsd->admit, client, c->name, c->name_len, why);
 	return refuse_credentials(s, why);
 }
 
@@ -98,7 +98,7 @@ authenticate(struct session *s, const struct io_limit *limit)
 		if (inbox_fill(&s->in, fd, limit) == -1)
 			return session_lost_client(s);
 	if (parse == PARSE_BAD) {
-		admit_failed(s->dcsd->admit, &s->conn->client, "", 0, "malformed");
+		admit_failed(&s->dcsd->admit, &s->conn->client, "", 0, "malformed");
 		return refuse_credentials(s, "malformed authentication");
 	}
 	compat_wipe(s->in.data, used);
@@ -113,14 +113,15 @@ authenticate(struct session *s, const struct io_limit *limit)
 }
 
 /*
- * RFC 1928 section 4. The client may park before its request; from the request's first
- * byte on, what is left of the handshake's time counts.
+ * RFC 1928 section 4. The client may park before its request, unless it is to be refused;
+ * from the request's first byte on, what is left of the handshake's time counts.
  */
 static int
 read_request(struct session *s, int64_t left_ms)
 {
 	int fd = s->conn->relay.fd[CLIENT];
-	struct io_limit parked = session_limit(s, s->conf->parked_ms), limit;
+	int64_t park_ms = s->conn->refused ? left_ms : s->conf->parked_ms;
+	struct io_limit parked = session_limit(s, park_ms), limit;
 	enum socks_rep rep = SOCKS_REP_FAILURE;
 	size_t used;
 	enum parse parse;
@@ -136,7 +137,7 @@ read_request(struct session *s, int64_t left_ms)
 		return session_refuse(s, rep, END_BAD_REQUEST, "malformed request");
 	inbox_consume(&s->in, used);
 	s->requested = true;
-	return 0;
+	return session_renew(s);
 }
 
 int
@@ -149,5 +150,7 @@ handshake(struct session *s)
 		return -1;
 	if (method == SOCKS_METHOD_PASSWORD && authenticate(s, &limit) == -1)
 		return -1;
+	/* Who it is will not change any more. */
+	conn_publish(s->conn, s);
 	return read_request(s, io_left_ms(limit.until_ms));
 }

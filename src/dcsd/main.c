@@ -8,11 +8,5 @@
 int
 main(int argc, char **argv)
 {
-	struct dcsd dcsd;
-	int status;
-
-	dcsd_init(&dcsd);
-	status = service_run(&dcsd_service, &dcsd, argc, argv);
-	dcsd_free(&dcsd);
-	return status;
+	return service_run(&dcsd_service, argc, argv);
 }

@@ -32,7 +32,6 @@ struct offender {
 };
 
 struct penalty {
-	const struct penalty_conf *conf;
 	int64_t (*now_ms)(void);
 	uint8_t seed[SIPHASH_KEY];
 	pthread_mutex_t lock;
@@ -67,7 +66,7 @@ penalty_conf_free(struct penalty_conf *conf)
 }
 
 struct penalty *
-penalty_new(const struct penalty_conf *conf, int64_t (*now_ms)(void))
+penalty_new(int64_t (*now_ms)(void))
 {
 	struct penalty *p = calloc(1, sizeof(*p));
 
@@ -77,7 +76,6 @@ penalty_new(const struct penalty_conf *conf, int64_t (*now_ms)(void))
 		free(p);
 		return NULL;
 	}
-	p->conf = conf;
 	p->now_ms = now_ms ? now_ms : io_now_ms;
 	pthread_mutex_init(&p->lock, NULL);
 	return p;
@@ -93,9 +91,9 @@ penalty_free(struct penalty *p)
 }
 
 static bool
-applies(const struct penalty *p, const struct addr *client)
+applies(const struct penalty_conf *conf, const struct addr *client)
 {
-	return p->conf->after > 0 && !cidrs_hold(&p->conf->exempt, client);
+	return conf->after > 0 && !cidrs_hold(&conf->exempt, client);
 }
 
 static bool
@@ -107,10 +105,10 @@ same_source(const struct cidr *a, const struct cidr *b)
 
 /* A source stays for `forget' after its last failure, and as long as it is refused. */
 static bool
-forgotten(const struct penalty *p, const struct offender *o, int64_t now)
+forgotten(const struct penalty_conf *conf, const struct offender *o, int64_t now)
 {
 	return o->failures == 0 ||
-		(now >= o->until_ms && now - o->last_ms >= p->conf->forget_ms);
+		(now >= o->until_ms && now - o->last_ms >= conf->forget_ms);
 }
 
 /* The row that a source has its place in. */
@@ -123,26 +121,27 @@ row_of(struct penalty *p, const struct cidr *source)
 	return p->rows[siphash(p->seed, key, len) % ROWS];
 }
 
-/* The source's place, or NULL: it has none, or is forgotten. */
+/* The source's place, or NULL: it has none. */
 static struct offender *
-find(struct penalty *p, const struct cidr *source, int64_t now)
+find(struct penalty *p, const struct cidr *source)
 {
 	struct offender *row = row_of(p, source);
 
 	for (size_t i = 0; i < PLACES; i++)
-		if (same_source(&row[i].source, source) && !forgotten(p, &row[i], now))
+		if (row[i].failures > 0 && same_source(&row[i].source, source))
 			return &row[i];
 	return NULL;
 }
 
 /* A place for a source that has none: a free one, or the longest quiet one. */
 static struct offender *
-settle(struct penalty *p, const struct cidr *source, int64_t now)
+settle(struct penalty *p, const struct penalty_conf *conf, const struct cidr *source,
+	int64_t now)
 {
 	struct offender *row = row_of(p, source), *place = row;
 
 	for (size_t i = 0; i < PLACES; i++) {
-		if (forgotten(p, &row[i], now))
+		if (forgotten(conf, &row[i], now))
 			row[i].failures = 0;
 		if (place->failures > 0 &&
 			(row[i].failures == 0 || row[i].last_ms < place->last_ms))
@@ -166,17 +165,18 @@ refused_ms(const struct penalty_conf *conf, int failures)
 }
 
 static struct penalty_result
-fail(struct penalty *p, const struct cidr *source, int64_t now)
+fail(struct penalty *p, const struct penalty_conf *conf, const struct cidr *source,
+	int64_t now)
 {
 	struct penalty_result result = { 0, 0, false };
-	struct offender *o = find(p, source, now);
+	struct offender *o = find(p, source);
 
-	if (!o)
-		o = settle(p, source, now);
+	if (!o || forgotten(conf, o, now))
+		o = settle(p, conf, source, now);
 	if (o->failures < INT_MAX)
 		o->failures++;
 	result.failures = o->failures;
-	result.refused_ms = refused_ms(p->conf, o->failures);
+	result.refused_ms = refused_ms(conf, o->failures);
 	result.begins = result.refused_ms > 0 && now >= o->until_ms;
 	o->last_ms = now;
 	o->until_ms = now + result.refused_ms;
@@ -184,15 +184,16 @@ fail(struct penalty *p, const struct cidr *source, int64_t now)
 }
 
 struct penalty_result
-penalty_failed(struct penalty *p, const struct addr *client)
+penalty_failed(
+	struct penalty *p, const struct penalty_conf *conf, const struct addr *client)
 {
 	struct penalty_result result = { 0, 0, false };
 	struct cidr source = source_of(client);
 
-	if (!applies(p, client))
+	if (!applies(conf, client))
 		return result;
 	pthread_mutex_lock(&p->lock);
-	result = fail(p, &source, p->now_ms());
+	result = fail(p, conf, &source, p->now_ms());
 	pthread_mutex_unlock(&p->lock);
 	return result;
 }
@@ -204,14 +205,15 @@ penalty_passed(struct penalty *p, const struct addr *client)
 	struct offender *o;
 
 	pthread_mutex_lock(&p->lock);
-	o = find(p, &source, p->now_ms());
+	o = find(p, &source);
 	if (o)
 		*o = (struct offender){ .failures = 0 };
 	pthread_mutex_unlock(&p->lock);
 }
 
 bool
-penalty_refuses(struct penalty *p, const struct addr *client, const char **why)
+penalty_refuses(struct penalty *p, const struct penalty_conf *conf,
+	const struct addr *client, const char **why)
 {
 	struct cidr source = source_of(client);
 	const struct offender *o;
@@ -219,10 +221,10 @@ penalty_refuses(struct penalty *p, const struct addr *client, const char **why)
 	bool refused;
 
 	*why = "its source is refused for a time, after failed authentications";
-	if (!applies(p, client))
+	if (!applies(conf, client))
 		return false;
 	pthread_mutex_lock(&p->lock);
-	o = find(p, &source, now);
+	o = find(p, &source);
 	refused = o && now < o->until_ms;
 	pthread_mutex_unlock(&p->lock);
 	return refused;

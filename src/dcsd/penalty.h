@@ -30,10 +30,10 @@ extern const struct conf_key penalty_keys[];
 struct penalty;
 
 /*
- * conf must stay as it is. now_ms: a clock like io_now_ms, which is taken for NULL.
- * Before a chroot, as random_fill. Returns NULL with errno. Nothing else here allocates.
+ * now_ms: a clock like io_now_ms, which is taken for NULL. Before a chroot, as
+ * random_fill. Returns NULL with errno. Nothing else here allocates.
  */
-struct penalty *penalty_new(const struct penalty_conf *conf, int64_t (*now_ms)(void));
+struct penalty *penalty_new(int64_t (*now_ms)(void));
 void penalty_free(struct penalty *p); /* NULL: nothing */
 
 /* What a failure has led to. */
@@ -43,12 +43,20 @@ struct penalty_result {
 	bool begins;	    /* refused now, and was not before */
 };
 
-/* Any thread: an authentication from there has failed, or passed: that clears it. */
-struct penalty_result penalty_failed(struct penalty *p, const struct addr *client);
+/*
+ * Any thread: an authentication from there has failed, or passed: that clears it. conf
+ * may be another one each time; a penalty that has begun stays as it is.
+ */
+struct penalty_result penalty_failed(
+	struct penalty *p, const struct penalty_conf *conf, const struct addr *client);
 void penalty_passed(struct penalty *p, const struct addr *client);
 
-/* Any thread: whether it is refused at present; then *why is a static text. */
-bool penalty_refuses(struct penalty *p, const struct addr *client, const char **why);
+/*
+ * Any thread: whether it is refused at present, unless conf has no penalties, or none for
+ * it; then *why is a static text.
+ */
+bool penalty_refuses(struct penalty *p, const struct penalty_conf *conf,
+	const struct addr *client, const char **why);
 
 /*
  * The line of the log for a failed authentication, which fail2ban looks for: a part of

@@ -2,12 +2,13 @@
 /*
  * The rules as they are configured, or built in, and the question whether one matches.
  * Names match by the text that was sent, networks by the address that it came to mean;
- * IPv4-mapped addresses have become IPv4 before they come here. Nothing blocks; the only
- * thing that changes while the daemon runs is a rule's number of tunnels.
+ * IPv4-mapped addresses have become IPv4 before they come here. Nothing blocks, and
+ * nothing changes while the daemon runs.
  */
 #include "config.h"
 #include "rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -175,6 +176,35 @@ add_rule(struct rules *rules)
 	return &list[rules->n++];
 }
 
+static bool
+same_name(const struct rule *a, const struct rule *b)
+{
+	return strcmp(a->name ? a->name : "", b->name ? b->name : "") == 0;
+}
+
+/*
+ * Gives each rule its key: the name, and how many before it have that one, or none. So it
+ * is the same one in another configuration, wherever it stands there. False: out of
+ * memory.
+ */
+static bool
+make_keys(struct rules *rules)
+{
+	for (size_t i = 0; i < rules->n; i++) {
+		struct rule *rule = &rules->list[i];
+		const char *name = rule->name ? rule->name : "";
+		size_t nth = 0, size = strlen(name) + 24;
+
+		for (size_t before = 0; before < i; before++)
+			nth += same_name(&rules->list[before], rule);
+		rule->key = malloc(size);
+		if (!rule->key)
+			return false;
+		snprintf(rule->key, size, "%zu %s", nth, name);
+	}
+	return true;
+}
+
 void
 rules_read(struct conf *conf, config_setting_t *setting, const struct conf_key *key,
 	void *into)
@@ -196,6 +226,8 @@ rules_read(struct conf *conf, config_setting_t *setting, const struct conf_key *
 			!config_setting_get_member(group, "action"))
 			conf_error(conf, group, "a rule needs 'action'");
 	}
+	if (!make_keys(into))
+		conf_error(conf, setting, "out of memory");
 }
 
 int
@@ -217,13 +249,14 @@ rules_default(struct rules *rules)
 	if (!rule)
 		return -1;
 	rule->allow = true;
-	return words_add(&rule->users, "*");
+	return words_add(&rule->users, "*") == 0 && make_keys(rules) ? 0 : -1;
 }
 
 static void
 rule_free(struct rule *rule)
 {
 	free(rule->name);
+	free(rule->key);
 	cidrs_free(&rule->clients);
 	words_free(&rule->users);
 	words_free(&rule->names);
@@ -390,14 +423,14 @@ is_certain(const struct rule *rule, const struct rules_query *query,
 	return addr || any_target(rule) || named(rule, query->dst);
 }
 
-struct rule *
+const struct rule *
 rules_may_allow(const struct rules *rules, const struct rules_query *query,
 	const struct addr *addr, uint16_t port, const struct rule **denied,
 	const char **why)
 {
 	*denied = NULL;
 	for (size_t i = 0; i < rules->n; i++) {
-		struct rule *rule = &rules->list[i];
+		const struct rule *rule = &rules->list[i];
 
 		if (rule_mismatch(rule, query, addr, port))
 			continue;
@@ -413,7 +446,7 @@ rules_may_allow(const struct rules *rules, const struct rules_query *query,
 	return NULL;
 }
 
-struct rule *
+const struct rule *
 rules_decide(const struct rules *rules, const struct rules_query *query,
 	const struct addr *addr, const struct rule **denied, const char **why)
 {
@@ -425,16 +458,25 @@ rules_decide(const struct rules *rules, const struct rules_query *query,
 }
 
 bool
-rule_enter(struct rule *rule)
+rules_allow_by(const struct rules *rules, const char *name)
 {
-	if (atomic_fetch_add(&rule->tunnels, 1) < rule->limit || rule->limit == 0)
-		return true;
-	rule_leave(rule);
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct rule *rule = &rules->list[i];
+
+		if (rule->allow && rule->name && strcmp(rule->name, name) == 0)
+			return true;
+	}
 	return false;
 }
 
-void
-rule_leave(struct rule *rule)
+bool
+rule_enter(const struct rule *rule, struct tally *tunnels)
 {
-	atomic_fetch_sub(&rule->tunnels, 1);
+	return tally_take(tunnels, rule->key, strlen(rule->key), (size_t)rule->limit);
+}
+
+void
+rule_leave(const struct rule *rule, struct tally *tunnels)
+{
+	tally_give(tunnels, rule->key, strlen(rule->key));
 }

@@ -7,13 +7,13 @@
 #ifndef RULES_H
 #define RULES_H
 
-#include <stdatomic.h>
 #include "auth.h"
 #include "lists.h"
 #include "outgoing.h"
 #include "server.h"
 #include "settings.h"
 #include "socks_proto.h"
+#include "tally.h"
 
 /* One rule. A field that is empty matches everything. */
 struct rule {
@@ -29,7 +29,7 @@ struct rule {
 	int limit;		  /* tunnels at a time; 0: none */
 	struct outgoing outgoing; /* when has_outgoing */
 	bool has_outgoing;
-	_Atomic int tunnels; /* that it has allowed and that live */
+	char *key; /* its tunnels are counted by; the same after a reload */
 };
 
 struct rules {
@@ -51,7 +51,7 @@ struct rules_query {
 	const struct identity *who;
 	enum socks_command command;
 	const struct socks_dest *dst; /* of the request or datagram; NULL: open */
-	const struct server *server;  /* whose own sockets are no targets; NULL: none */
+	struct server *server;	      /* whose own sockets are no targets; NULL: none */
 };
 
 /*
@@ -59,8 +59,9 @@ struct rules_query {
  * Returns the rule that allows it; or NULL, and *why is a static text, and *denied the
  * rule that denied it, or NULL.
  */
-struct rule *rules_decide(const struct rules *rules, const struct rules_query *query,
-	const struct addr *addr, const struct rule **denied, const char **why);
+const struct rule *rules_decide(const struct rules *rules,
+	const struct rules_query *query, const struct addr *addr,
+	const struct rule **denied, const char **why);
 
 /*
  * As rules_decide, while something is open: whether it might be allowed, whatever that
@@ -68,9 +69,9 @@ struct rule *rules_decide(const struct rules *rules, const struct rules_query *q
  * port 0: the port; the query's dst NULL: the target as a whole. Returns the first rule
  * that might allow it.
  */
-struct rule *rules_may_allow(const struct rules *rules, const struct rules_query *query,
-	const struct addr *addr, uint16_t port, const struct rule **denied,
-	const char **why);
+const struct rule *rules_may_allow(const struct rules *rules,
+	const struct rules_query *query, const struct addr *addr, uint16_t port,
+	const struct rule **denied, const char **why);
 
 /*
  * Which field of the rule does not match ("clients", "users" ...), or NULL: it matches,
@@ -83,8 +84,15 @@ const char *rule_mismatch(const struct rule *rule, const struct rules_query *que
 const char *rules_command_word(uint8_t command);
 int rules_command(const char *word);
 
-/* Takes a place under the rule's limit. False: there is none. */
-bool rule_enter(struct rule *rule);
-void rule_leave(struct rule *rule);
+/* Whether one of that name allows, whatever it is that it allows. */
+bool rules_allow_by(const struct rules *rules, const char *name);
+
+/*
+ * Takes a place under the rule's limit. tunnels is what the rules of all configurations
+ * have in common: a rule goes on with the places of the one before it that had its name;
+ * or that was, as it is, the n-th without a name. False: there is no place.
+ */
+bool rule_enter(const struct rule *rule, struct tally *tunnels);
+void rule_leave(const struct rule *rule, struct tally *tunnels);
 
 #endif

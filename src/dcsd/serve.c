@@ -20,7 +20,11 @@ run_command(struct session *s, struct crew *crew)
 		[SOCKS_UDP_ASSOCIATE] = cmd_udp,
 	};
 
-	if (s->request.cmd < sizeof(commands) / sizeof(commands[0]) &&
+	/* One beyond the limit of tunnels has come this far to be told so. */
+	if (s->conn->refused)
+		(void)session_refuse(
+			s, SOCKS_REP_FAILURE, END_LIMIT, "limits.tunnels is reached");
+	else if (s->request.cmd < sizeof(commands) / sizeof(commands[0]) &&
 		commands[s->request.cmd])
 		commands[s->request.cmd](s, crew);
 	else
@@ -28,10 +32,19 @@ run_command(struct session *s, struct crew *crew)
 			"command not supported");
 }
 
-void
-serve_client(struct conn *conn, struct crew *crew, void *arg)
+/* Whether it left before it had asked for anything: some balancers do it by a reset. */
+static bool
+only_looked(const struct session *s)
 {
-	struct dcsd *dcsd = arg;
+	enum end end = relay_end(&s->conn->relay);
+
+	return !s->requested && (end == END_CLIENT_EOF || end == END_CLIENT_RESET);
+}
+
+void
+serve_client(struct conn *conn, struct crew *crew)
+{
+	struct dcsd *dcsd = conn->generation->config;
 	struct session s = {
 		.dcsd = dcsd,
 		.conf = &dcsd->conf,
@@ -46,7 +59,8 @@ serve_client(struct conn *conn, struct crew *crew, void *arg)
 		addr_text(&conn->client, client));
 	if (handshake(&s) == 0)
 		run_command(&s, crew);
-	s.silent = !s.requested && relay_end(&conn->relay) == END_CLIENT_EOF;
+	/* The crowd is told of as a whole. */
+	s.silent = conn->refused || only_looked(&s);
 	session_log(&s);
 	session_leave(&s);
 	conn_end(conn);

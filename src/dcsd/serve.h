@@ -6,7 +6,7 @@
 #include "conns.h"
 #include "crew.h"
 
-/* As struct service wants it; arg is the struct dcsd. Ends the conn. */
-void serve_client(struct conn *conn, struct crew *crew, void *arg);
+/* As struct service wants it; its configuration is a struct dcsd. Ends the conn. */
+void serve_client(struct conn *conn, struct crew *crew);
 
 #endif

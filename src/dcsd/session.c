@@ -85,8 +85,9 @@ session_query(
 }
 
 /* What the rules said: the rule that allows, or a refusal and NULL. */
-static struct rule *
-verdict(struct session *s, struct rule *rule, const struct rule *denied, const char *why)
+static const struct rule *
+verdict(struct session *s, const struct rule *rule, const struct rule *denied,
+	const char *why)
 {
 	s->named = rule ? rule : denied;
 	if (!rule)
@@ -94,7 +95,7 @@ verdict(struct session *s, struct rule *rule, const struct rule *denied, const c
 	return rule;
 }
 
-struct rule *
+const struct rule *
 session_may(struct session *s, enum session_open open)
 {
 	const struct socks_dest *dst = &s->request.dst;
@@ -103,7 +104,7 @@ session_may(struct session *s, enum session_open open)
 	uint16_t port = open == SESSION_ANY_ADDRESS ? socks_dest_port(dst) : 0;
 	const struct rule *denied;
 	const char *why;
-	struct rule *rule =
+	const struct rule *rule =
 		rules_may_allow(&s->conf->rules, &query, NULL, port, &denied, &why);
 
 	return verdict(s, rule, denied, why);
@@ -115,17 +116,50 @@ has_user(const struct session *s)
 	return s->who.name[0] != '\0';
 }
 
-int
-session_enter(struct session *s, struct rule *rule)
+/* Whether who it is could come in now; takes what there is to know of the user anew. */
+static bool
+still_welcome(struct session *s)
 {
+	struct auth *auth = s->dcsd->auth;
+
+	if (!has_user(s))
+		return auth_conf_offers(&s->conf->auth, SOCKS_METHOD_NONE);
+	if (!auth || !auth_has_user(auth, s->who.name))
+		return false;
+	(void)auth_find(auth, s->who.name, &s->who);
+	return true;
+}
+
+int
+session_renew(struct session *s)
+{
+	bool welcome;
+
+	if (!server_renew(s->conn))
+		return 0;
+	conn_publish(s->conn, NULL);
+	s->dcsd = s->conn->generation->config;
+	s->conf = &s->dcsd->conf;
+	welcome = still_welcome(s);
+	conn_publish(s->conn, s);
+	return welcome ? 0
+		       : session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_DENIED,
+				 "its user or method is gone by a reload");
+}
+
+int
+session_enter(struct session *s, const struct rule *rule)
+{
+	struct standing *counts = s->dcsd->standing;
+
 	s->named = rule;
-	if (!rule_enter(rule))
+	if (!rule_enter(rule, counts->rules))
 		return session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_LIMIT,
 			"the rule's limit is reached");
 	if (has_user(s) &&
-		!tally_take(s->dcsd->users, s->who.name, strlen(s->who.name),
+		!tally_take(counts->users, s->who.name, strlen(s->who.name),
 			s->who.max_tunnels)) {
-		rule_leave(rule);
+		rule_leave(rule, counts->rules);
 		return session_refuse(s, SOCKS_REP_NOT_ALLOWED, END_LIMIT,
 			"the user's limit is reached");
 	}
@@ -136,12 +170,39 @@ session_enter(struct session *s, struct rule *rule)
 void
 session_leave(struct session *s)
 {
+	struct standing *counts = s->dcsd->standing;
+
 	if (!s->rule)
 		return;
-	rule_leave(s->rule);
+	rule_leave(s->rule, counts->rules);
 	s->rule = NULL;
 	if (has_user(s))
-		tally_give(s->dcsd->users, s->who.name, strlen(s->who.name));
+		tally_give(counts->users, s->who.name, strlen(s->who.name));
+}
+
+bool
+session_change_rule(struct session *s, const struct rule *rule)
+{
+	struct tally *tunnels = s->dcsd->standing->rules;
+
+	if (rule == s->rule)
+		return true;
+	if (!rule_enter(rule, tunnels))
+		return false;
+	rule_leave(s->rule, tunnels);
+	s->rule = rule;
+	s->named = rule;
+	return true;
+}
+
+bool
+session_is_gone(const struct session *s, const struct rules *rules, struct auth *auth)
+{
+	const struct rule *rule = s->rule;
+
+	if (rule && rule->name && !rules_allow_by(rules, rule->name))
+		return true;
+	return has_user(s) && !(auth && auth_has_user(auth, s->who.name));
 }
 
 int64_t

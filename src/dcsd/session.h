@@ -10,7 +10,10 @@
 #include "rules.h"
 #include "socks_proto.h"
 
-/* Lives on the stack of the crew's first thread. */
+/*
+ * Lives on the stack of the crew's first thread. From its authentication on it is
+ * published (conn_publish): others look at who and rule, of which only rule changes.
+ */
 struct session {
 	struct dcsd *dcsd;
 	const struct dcsd_conf *conf;
@@ -18,8 +21,9 @@ struct session {
 	struct inbox in; /* what came and is not consumed: after the request, payload */
 	struct identity who;
 	struct socks_request request;
-	bool requested;		  /* request is valid */
-	struct rule *rule;	  /* that allowed it, and was entered; NULL: none has */
+	bool requested; /* request is valid */
+	const struct rule
+		*_Atomic rule;	  /* that allowed it, and was entered; NULL: none has */
 	const struct rule *named; /* the rule for the log: that, or the one that denied */
 	struct addr addr;	  /* the peer's, when connected */
 	bool connected;
@@ -46,18 +50,36 @@ enum session_open {
 };
 
 /*
+ * Before the rules are asked: the client may have been parked over a reload, and it is
+ * the new configuration that its request is served by. Returns 0; or -1, refused with
+ * REP 2: as who it is, it could not come in any more.
+ */
+int session_renew(struct session *s);
+
+/*
  * Asks the rules, before there is an address (rules_may_allow). Returns the rule that may
  * allow it; or NULL, the request was refused with REP 2 and the session is over.
  */
-struct rule *session_may(struct session *s, enum session_open open);
+const struct rule *session_may(struct session *s, enum session_open open);
 
 /*
  * Takes a place under the rule's limit, and under that of the user. Returns 0, or -1:
  * refused with REP 2, and the session is over. session_leave gives both back, and is also
  * called at the session's end.
  */
-int session_enter(struct session *s, struct rule *rule);
+int session_enter(struct session *s, const struct rule *rule);
 void session_leave(struct session *s);
+
+/* The place under another rule's limit instead. False: there is none, nothing changes. */
+bool session_change_rule(struct session *s, const struct rule *rule);
+
+/*
+ * Whether rules and auth (NULL: nobody authenticates), of a later configuration than the
+ * session's, do not allow by its rule any more, or have no such user. A rule without a
+ * name is never missed. Any thread that keeps the session from ending; does not block.
+ */
+bool session_is_gone(
+	const struct session *s, const struct rules *rules, struct auth *auth);
 
 /* The limit of an idle tunnel: the rule's, or timeouts.idle. */
 int64_t session_idle_ms(const struct session *s);

@@ -14,6 +14,7 @@
 
 #include "cidr.h"
 #include "settings.h"
+#include "shared.h"
 
 /* What a route of UDP has where the file says nothing. */
 #define UDP_IDLE_MS (120 * 1000)
@@ -87,6 +88,7 @@ make_ports(struct route *route, const struct span *listen)
 		struct route_port *port = &route->ports[i];
 
 		port->route = route;
+		port->number = port_parse(number, 0);
 		port->name = strdup(route->name ? route->name : number);
 		if (!port->name)
 			return -1;
@@ -209,6 +211,9 @@ set_targets(struct route_port *port, int i, const struct target_text *list, int 
 	for (int t = 0; t < n; t++) {
 		struct hostport *address = &port->targets[t].address;
 
+		port->targets[t].state = shared_new(sizeof(struct target_state));
+		if (!port->targets[t].state)
+			return -1;
 		*address = list[t].address;
 		if (list[t].n > 0)
 			address->port = (uint16_t)(address->port + i);
@@ -491,6 +496,19 @@ conf_route_choose(struct conf *conf, config_setting_t *group,
 
 /* Returns 0, or -1. */
 static int
+complete_target(struct target *target, size_t n_upstreams)
+{
+	target->seen = calloc(n_upstreams, sizeof(*target->seen));
+	for (size_t u = 0; target->seen && u < n_upstreams; u++) {
+		target->seen[u] = shared_new(sizeof(*target->seen[u]));
+		if (!target->seen[u])
+			return -1;
+	}
+	return target->seen ? 0 : -1;
+}
+
+/* Returns 0, or -1. */
+static int
 complete_port(struct route_port *port, const struct upstreams *upstreams)
 {
 	size_t n = (size_t)upstreams->n;
@@ -506,11 +524,9 @@ complete_port(struct route_port *port, const struct upstreams *upstreams)
 			.hash = balance_hash(u->name, strlen(u->name)),
 		};
 	}
-	for (int t = 0; t < port->n_targets; t++) {
-		port->targets[t].seen = calloc(n, sizeof(*port->targets[t].seen));
-		if (!port->targets[t].seen)
+	for (int t = 0; t < port->n_targets; t++)
+		if (complete_target(&port->targets[t], n) == -1)
 			return -1;
-	}
 	return 0;
 }
 

@@ -187,9 +187,9 @@ forward_client(struct conn *conn, struct crew *crew, struct ppp *ppp)
 }
 
 void
-forward_serve(struct conn *conn, struct crew *crew, void *arg)
+forward_serve(struct conn *conn, struct crew *crew)
 {
-	struct ppp *ppp = arg;
+	struct ppp *ppp = conn->generation->config;
 
 	if (conn->own)
 		udp_session_serve(conn, &ppp->conf.common);

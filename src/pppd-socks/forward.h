@@ -6,7 +6,10 @@
 #include "conns.h"
 #include "crew.h"
 
-/* As struct service wants it; arg is the struct ppp, conn->via the struct route_port. */
-void forward_serve(struct conn *conn, struct crew *crew, void *arg);
+/*
+ * As struct service wants it; the configuration that conn began with is a struct ppp, its
+ * via a struct route_port.
+ */
+void forward_serve(struct conn *conn, struct crew *crew);
 
 #endif

@@ -246,7 +246,7 @@ note_no_pipelining(struct upstream *u)
 {
 	char name[256];
 
-	if (atomic_exchange(&u->pipelining, PIPELINING_FAILS) == PIPELINING_FAILS)
+	if (atomic_exchange(&u->state->pipelining, PIPELINING_FAILS) == PIPELINING_FAILS)
 		return;
 	log_msg(LOG_L_NOTICE,
 		"upstream %s: does not take a pipelined handshake, and gets the standard "
@@ -278,7 +278,7 @@ try_pipelined(struct hop *hop, const struct socks_request *request)
 		return result;
 	result = ask_pipelined(hop, request, io_now_ms() + trial_ms);
 	if (hop->socks.replied)
-		atomic_store(&hop->upstream->pipelining, PIPELINING_WORKS);
+		atomic_store(&hop->upstream->state->pipelining, PIPELINING_WORKS);
 	if (is_answer(hop, result))
 		return result;
 	start_over(hop);
@@ -300,7 +300,7 @@ pipelined(struct hop *hop, const struct socks_request *request)
 		result = ask_pipelined(hop, request, hop->limits.reply_ms);
 	if (!is_answer(hop, result))
 		atomic_compare_exchange_strong(
-			&hop->upstream->pipelining, &works, PIPELINING_UNKNOWN);
+			&hop->upstream->state->pipelining, &works, PIPELINING_UNKNOWN);
 	return result;
 }
 
@@ -308,7 +308,7 @@ pipelined(struct hop *hop, const struct socks_request *request)
 static enum hop_result
 ask_fresh(struct hop *hop, const struct socks_request *request)
 {
-	int known = atomic_load(&hop->upstream->pipelining);
+	int known = atomic_load(&hop->upstream->state->pipelining);
 
 	if (!hop->upstream->pipelined || known == PIPELINING_FAILS)
 		return step_by_step(hop, request);

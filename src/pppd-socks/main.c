@@ -7,11 +7,5 @@
 int
 main(int argc, char **argv)
 {
-	struct ppp ppp;
-	int status;
-
-	ppp_init(&ppp);
-	status = service_run(&ppp_service, &ppp, argc, argv);
-	ppp_free(&ppp);
-	return status;
+	return service_run(&ppp_service, argc, argv);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What makes the common service pppd-socks: what its hooks are, and the state that all
- * its tunnels share. Runs on the main thread, but for make_spare.
+ * What makes the common service pppd-socks: what its hooks are, and the state that the
+ * tunnels of one configuration share. The hooks say in service.h on which thread they
+ * run; make_spare is called by those of the spares.
  */
 #include "config.h"
 #include "ppp.h"
@@ -12,12 +13,15 @@
 #include <string.h>
 
 #include "compat.h"
+#include "enable.h"
 #include "explain_route.h"
 #include "forward.h"
 #include "io.h"
+#include "log.h"
 #include "ppp_status.h"
 #include "search.h"
 #include "spares.h"
+#include "takeover.h"
 #include "try_routes.h"
 #include "udp_ports.h"
 
@@ -30,17 +34,33 @@ struct maker {
 	struct upstream *upstream;
 };
 
-void
-ppp_init(struct ppp *ppp)
+static void *
+make_ppp(void)
 {
-	*ppp = (struct ppp){ .stop = { -1, -1 } };
+	struct ppp *ppp = calloc(1, sizeof(*ppp));
+
+	if (!ppp)
+		return NULL;
+	ppp->stop[0] = ppp->stop[1] = -1;
 	ppp_conf_init(&ppp->conf);
+	return ppp;
 }
 
-void
-ppp_free(struct ppp *ppp)
+static void
+free_ppp(void *config)
 {
+	struct ppp *ppp = config;
+
+	watch_free(ppp->watch);
+	for (size_t i = 0; i < ppp->conf.n_upstreams; i++)
+		spares_free(ppp->conf.upstreams[i]->spares);
+	udp_ports_discard(ppp->udp, &ppp->udp_sockets);
+	udp_ports_release(ppp->udp);
+	free(ppp->makers);
+	io_close(&ppp->stop[0]);
+	io_close(&ppp->stop[1]);
 	ppp_conf_free(&ppp->conf);
+	free(ppp);
 }
 
 static const char *
@@ -75,13 +95,12 @@ places(void *config)
 	return &ppp->conf.places;
 }
 
-static const char *
-via_text(const void *via, char *buf, size_t size)
+static char *
+via_name(const void *via, char *buf, size_t size)
 {
 	const struct route_port *port = via;
 
-	snprintf(buf, size, " for route %s", port->name);
-	return buf;
+	return log_escape(buf, size, port->name, strlen(port->name));
 }
 
 static int
@@ -159,28 +178,41 @@ start_spares(struct ppp *ppp, struct maker *maker, struct upstream *u)
 	if (u->spare == 0)
 		return 0;
 	u->spares = spares_new(&plan);
-	return u->spares ? spares_start(u->spares) : -1;
+	if (!u->spares)
+		return -1;
+	spares_pause(u->spares, atomic_load(&u->state->disabled));
+	return spares_start(u->spares);
 }
 
-/* The sockets of UDP routes, which may need root. */
+/*
+ * Takes over what is known and counted, and opens the sockets of UDP routes, which may
+ * need root.
+ */
 static const char *
-open_ppp(void *config)
+open_ppp(void *config, void *config_before)
 {
 	static char why[256];
-	struct ppp *ppp = config;
+	struct ppp *ppp = config, *before = config_before;
 
-	if (ppp->conf.udp_places.n == 0)
-		return NULL;
-	ppp->udp = udp_ports_open(&ppp->conf.udp_places, why, sizeof(why));
-	return ppp->udp ? NULL : why;
+	if (before)
+		takeover(&ppp->conf, &before->conf);
+	ppp->udp = before ? udp_ports_hold(before->udp) : udp_ports_new();
+	if (!ppp->udp)
+		return strerror(errno);
+	if (udp_ports_open(ppp->udp, &ppp->udp_sockets, &ppp->conf.udp_places, why,
+		    sizeof(why)) == -1)
+		return why;
+	return NULL;
 }
 
 static int
-start(void *config, struct server *server)
+start(void *config, struct server *server, struct generation *generation)
 {
 	struct ppp *ppp = config;
 	struct ppp_conf *conf = &ppp->conf;
 
+	ppp->server = server;
+	ppp->generation = generation;
 	ppp->makers = calloc(conf->n_upstreams, sizeof(*ppp->makers));
 	if (!ppp->makers || compat_pipe(ppp->stop) == -1)
 		return -1;
@@ -190,12 +222,28 @@ start(void *config, struct server *server)
 	ppp->watch = watch_start(conf, server);
 	if (!ppp->watch)
 		return -1;
-	return ppp->udp ? udp_ports_start(ppp->udp, server) : 0;
+	return ppp->udp_sockets.n > 0 ? udp_ports_start(ppp->udp, server) : 0;
+}
+
+/* The sockets are as the configuration before had them: a port that is not watched any
+ * more may refuse its clients. */
+static void
+begin(void *config)
+{
+	struct ppp *ppp = config;
+
+	for (struct route *route = ppp->conf.routes; route; route = route->next)
+		for (int i = 0; i < route->n_ports; i++)
+			if (!route->udp && route->on_failure != ON_FAILURE_REFUSE)
+				server_refuse(ppp->server, &route->ports[i], false);
+	watch_begin(ppp->watch);
+	udp_ports_commit(ppp->udp, &ppp->udp_sockets, ppp->generation);
 }
 
 /*
  * Clients that still search for a target go on to use watch and spares, which make
- * nothing new. What was started is stopped, also when start has failed half-way.
+ * nothing new: a later configuration has spares of its own, as they may be of another
+ * kind. What was started is stopped, also when start has failed half-way.
  */
 static int
 stop(void *config)
@@ -210,22 +258,62 @@ stop(void *config)
 		if (ppp->conf.upstreams[i]->spares)
 			busy |= spares_stop(ppp->conf.upstreams[i]->spares, STOP_MS) ==
 				-1;
-	if (ppp->udp)
-		busy |= udp_ports_stop(ppp->udp) == -1;
 	return busy ? -1 : 0;
 }
 
-static void
-close_ppp(void *config)
+static int
+end(void *config)
 {
 	struct ppp *ppp = config;
 
-	watch_free(ppp->watch);
-	for (size_t i = 0; i < ppp->conf.n_upstreams; i++)
-		spares_free(ppp->conf.upstreams[i]->spares);
-	udp_ports_free(ppp->udp);
-	free(ppp->makers);
-	io_close(&ppp->stop[0]);
+	return ppp->udp ? udp_ports_stop(ppp->udp) : 0;
+}
+
+static bool
+is_gone(const void *config, const struct conn *conn)
+{
+	const struct ppp *ppp = config;
+
+	return takeover_lacks(&ppp->conf, conn->via);
+}
+
+static size_t
+enable(void *config, const char *name, bool enable)
+{
+	struct ppp *ppp = config;
+
+	return enable_named(&ppp->conf, name, enable);
+}
+
+static size_t
+drain(void *config, const char *name, bool drain)
+{
+	struct ppp *ppp = config;
+
+	return udp_ports_drain(ppp->udp, name, drain);
+}
+
+/* Who is to have a socket. */
+struct heir {
+	service_socket *take;
+	void *to;
+};
+
+static void
+leave_socket(void *arg, const struct udp_port *port)
+{
+	const struct heir *heir = arg;
+
+	heir->take(heir->to, port->socket->fd);
+}
+
+static void
+sockets(void *config, service_socket *take, void *to)
+{
+	struct ppp *ppp = config;
+	struct heir heir = { take, to };
+
+	udp_ports_each(ppp->udp, leave_socket, &heir);
 }
 
 const struct service ppp_service = {
@@ -233,17 +321,24 @@ const struct service ppp_service = {
 	.default_config = SYSCONFDIR "/pppd-socks.conf",
 	.default_pidfile = RUNSTATEDIR "/pppd-socks.pid",
 	.options = ppp_options,
+	.make = make_ppp,
+	.free = free_ppp,
 	.option = take_option,
 	.serve = forward_serve,
 	.needs = needs,
 	.configure = configure,
 	.settings = settings,
 	.places = places,
-	.via_text = via_text,
+	.via_name = via_name,
 	.status = ppp_status,
 	.instead = instead,
 	.open = open_ppp,
-	.close = close_ppp,
 	.start = start,
+	.begin = begin,
 	.stop = stop,
+	.end = end,
+	.is_gone = is_gone,
+	.enable = enable,
+	.drain = drain,
+	.sockets = sockets,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ppp: what one pppd-socks is made of: its configuration, and what it needs while it
+ * ppp: what pppd-socks is made of by one configuration: that, and what it needs while it
  * serves.
  */
 #ifndef PPP_H
@@ -8,21 +8,22 @@
 
 #include "ppp_conf.h"
 #include "service.h"
+#include "udp_sockets.h"
 #include "watch.h"
 
-struct udp_ports;
 struct maker;
+struct udp_ports;
 
 struct ppp {
 	struct ppp_conf conf;
+	struct server *server;	       /* NULL: it was not started */
+	struct generation *generation; /* of this configuration */
 	struct watch *watch;
-	struct udp_ports *udp; /* NULL: there is no UDP route */
-	struct maker *makers;  /* of spares, one for each upstream */
-	int stop[2];	       /* a pipe: its end wakes the makers */
+	struct udp_ports *udp;		/* shared by all configurations */
+	struct udp_sockets udp_sockets; /* opened, until clients come by this one */
+	struct maker *makers;		/* of spares, one for each upstream */
+	int stop[2];			/* a pipe: its end wakes the makers */
 };
-
-void ppp_init(struct ppp *ppp);
-void ppp_free(struct ppp *ppp);
 
 /* What service_run needs to make a struct ppp serve. */
 extern const struct service ppp_service;

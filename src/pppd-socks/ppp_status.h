@@ -3,9 +3,9 @@
 #ifndef PPP_STATUS_H
 #define PPP_STATUS_H
 
-#include "commands.h"
+#include "service.h"
 
 /* As struct service wants it; config is the struct ppp. */
-void ppp_status(const void *config, commands_line *line, void *to);
+void ppp_status(const void *config, service_line *line, void *to);
 
 #endif

@@ -94,7 +94,7 @@ reach_pair(struct reach *r, enum socks_command command, reach_judge *judge, void
 		if (io_left_ms(r->until_ms) == 0 || atomic_load(&r->conn->relay.stopped))
 			break;
 	}
-	r->error = r->hop.error;
+	r->error = search_target(&r->search) ? r->hop.error : "all ways are disabled";
 	return result;
 }
 

@@ -36,20 +36,29 @@ struct route {
 	struct hold_off hold_off;
 	struct route_port *ports;
 	int n_ports;
-	_Atomic int tunnels; /* that it has now */
+	_Atomic int *tunnels; /* that it has now; shared */
 	struct route *next;
+};
+
+/* What is known of a target, whatever configuration it stands in: shared.h. */
+struct target_state {
+	size_t active;	      /* tunnels to it, under the lock of search */
+	atomic_bool disabled; /* by an administrator: nothing new goes to it */
 };
 
 /* A target of one listening port. */
 struct target {
 	struct hostport address;
-	struct health *seen; /* through each upstream, in the route's order; search.c's */
+	struct target_state *state;
+	struct health **seen; /* through each upstream, in the route's order; shared, and
+				 under the lock of search */
 };
 
 /* One listening port: the via of server places, and of conns. */
 struct route_port {
 	struct route *route;
 	char *name; /* as in the log */
+	int number; /* of the port; 0: the system chooses */
 	struct target *targets;
 	int n_targets;
 	/* For the balance; search.c's. */

@@ -8,12 +8,10 @@
 #include "search.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "io.h"
-#include "log.h"
 #include "source.h"
+#include "verdict.h"
 
 /* A leaf: nothing else is locked under it. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -57,8 +55,8 @@ good_ways(const struct search *s, int target, int64_t now_ms, bool sick_too)
 	uint64_t left = ways(s, target);
 
 	for (int u = 0; u < route->n_upstreams && !sick_too; u++)
-		if (!health_ready(&route->upstreams[u]->health, now_ms) ||
-			!health_ready(&s->port->targets[target].seen[u], now_ms))
+		if (!health_ready(&route->upstreams[u]->state->health, now_ms) ||
+			!health_ready(s->port->targets[target].seen[u], now_ms))
 			left &= ~bit(u);
 	return left;
 }
@@ -75,7 +73,7 @@ pick_upstream(struct search *s, int target, int64_t now_ms, bool sick_too)
 
 	for (u = 0; u < route->n_upstreams; u++) {
 		may[u] = left & bit(u);
-		members[u].active = route->upstreams[u]->active;
+		members[u].active = route->upstreams[u]->state->active;
 	}
 	u = balance_pick(
 		route->upstream_balance, members, route->n_upstreams, may, s->source);
@@ -93,8 +91,10 @@ pick_target(const struct search *s, uint64_t seen, int64_t now_ms, bool sick_too
 	const struct route_port *port = s->port;
 	bool may[ROUTE_TARGETS];
 
-	for (int t = 0; t < port->n_targets; t++)
+	for (int t = 0; t < port->n_targets; t++) {
 		may[t] = !(seen & bit(t)) && good_ways(s, t, now_ms, sick_too) != 0;
+		port->target_members[t].active = port->targets[t].state->active;
+	}
 	return balance_pick(port->route->balance, port->target_members, port->n_targets,
 		may, s->source);
 }
@@ -136,15 +136,15 @@ static void
 hold(struct search *s, int64_t now_ms)
 {
 	struct route *route = s->port->route;
+	struct target *target = &s->port->targets[s->target];
 	struct upstream *u = route->upstreams[s->upstream];
 
 	s->tried[s->target] |= bit(s->upstream);
 	s->left = pairs_left(s);
-	health_try(&u->health, &route->hold_off, now_ms);
-	health_try(
-		&s->port->targets[s->target].seen[s->upstream], &route->hold_off, now_ms);
-	s->port->target_members[s->target].active++;
-	u->active++;
+	health_try(&u->state->health, &route->hold_off, now_ms);
+	health_try(target->seen[s->upstream], &route->hold_off, now_ms);
+	target->state->active++;
+	u->state->active++;
 	s->holds = true;
 }
 
@@ -153,9 +153,23 @@ release(struct search *s)
 {
 	if (!s->holds)
 		return;
-	s->port->target_members[s->target].active--;
-	s->port->route->upstreams[s->upstream]->active--;
+	s->port->targets[s->target].state->active--;
+	s->port->route->upstreams[s->upstream]->state->active--;
 	s->holds = false;
+}
+
+/* The pairs that an administrator has disabled are as good as tried. */
+static void
+leave_out_disabled(struct search *s)
+{
+	const struct route *route = s->port->route;
+
+	for (int t = 0; t < s->port->n_targets; t++)
+		if (atomic_load(&s->port->targets[t].state->disabled))
+			s->tried[t] = UINT64_MAX;
+	for (int u = 0; u < route->n_upstreams; u++)
+		if (atomic_load(&route->upstreams[u]->state->disabled))
+			s->off |= bit(u);
 }
 
 bool
@@ -164,6 +178,7 @@ search_next(struct search *s)
 	int64_t now_ms = io_now_ms();
 	bool found;
 
+	leave_out_disabled(s);
 	pthread_mutex_lock(&lock);
 	release(s);
 	found = pick(s, now_ms, false) || pick(s, now_ms, true);
@@ -193,105 +208,16 @@ search_upstream(const struct search *s)
 	return s->target == -1 ? NULL : s->port->route->upstreams[s->upstream];
 }
 
-/* What a result has changed. */
-struct change {
-	enum health_change upstream, pair;
-	int64_t upstream_ms, pair_ms; /* how long they are left alone, if they are sick */
-};
-
-/* Applies a result to the health of an upstream and (unless NULL) of a pair; locked. */
-static struct change
-apply(struct upstream *u, struct health *seen, const struct hold_off *hold_off,
-	enum hop_result result)
-{
-	int64_t now_ms = io_now_ms();
-	uint32_t chance = (uint32_t)now_ms * 2654435761U ^ (uint32_t)(uintptr_t)u;
-	struct change change = { HEALTH_SAME, HEALTH_SAME, 0, 0 };
-
-	switch (result) {
-	case HOP_OK:
-		change.upstream = health_passed(&u->health);
-		if (seen)
-			change.pair = health_passed(seen);
-		break;
-	case HOP_UPSTREAM_FAILED:
-		change.upstream = health_failed(&u->health, hold_off, now_ms, chance);
-		break;
-	case HOP_TARGET_FAILED:
-		change.upstream = health_passed(&u->health);
-		if (seen)
-			change.pair = health_failed(seen, hold_off, now_ms, chance);
-		break;
-	case HOP_NO_REPLY:
-	case HOP_LOST:
-		if (seen)
-			change.pair = health_failed(seen, hold_off, now_ms, chance);
-		break;
-	case HOP_REFUSED:
-		change.upstream = health_passed(&u->health);
-		break;
-	case HOP_CLIENT_LEFT:
-	case HOP_SHORT:
-		break;
-	}
-	change.upstream_ms = u->health.until_ms - now_ms;
-	change.pair_ms = seen ? seen->until_ms - now_ms : 0;
-	return change;
-}
-
-/* One line, if it has changed. what: "upstream=dcs1". */
-static void
-tell_change(
-	enum health_change change, const char *what, const char *error, int64_t hold_ms)
-{
-	char seconds[LOG_SECONDS];
-
-	if (change == HEALTH_SICK)
-		log_msg(LOG_L_WARNING, "health %s state=sick hold_off=%s error=\"%s\"",
-			what, log_seconds(seconds, hold_ms), error ? error : "");
-	else if (change == HEALTH_WELL)
-		log_msg(LOG_L_NOTICE, "health %s state=well", what);
-}
-
-static void
-tell_upstream_change(
-	const struct change *change, const struct upstream *u, const char *error)
-{
-	char what[300], name[256];
-
-	if (change->upstream == HEALTH_SAME)
-		return;
-	snprintf(what, sizeof(what), "upstream=%s",
-		log_escape(name, sizeof(name), u->name, strlen(u->name)));
-	tell_change(change->upstream, what, error, change->upstream_ms);
-}
-
-static void
-tell_pair_change(const struct change *change, const struct route_port *port, int target,
-	const struct upstream *u, const char *error)
-{
-	char what[1100], name[256], address[HOSTPORT_TEXT], escaped[512], upstream[256];
-
-	if (change->pair == HEALTH_SAME)
-		return;
-	hostport_text(&port->targets[target].address, address);
-	snprintf(what, sizeof(what), "route=%s target=%s upstream=%s",
-		log_escape(name, sizeof(name), port->name, strlen(port->name)),
-		log_escape(escaped, sizeof(escaped), address, strlen(address)),
-		log_escape(upstream, sizeof(upstream), u->name, strlen(u->name)));
-	tell_change(change->pair, what, error, change->pair_ms);
-}
-
 void
 search_tell_upstream(struct upstream *u, const struct hold_off *hold_off,
 	enum hop_result result, const char *error)
 {
-	struct change change;
+	struct verdict verdict;
 
 	pthread_mutex_lock(&lock);
-	change = apply(u, NULL, hold_off, result);
+	verdict = verdict_apply(u, NULL, hold_off, result);
 	pthread_mutex_unlock(&lock);
-	tell_upstream_change(&change, u, error);
+	verdict_tell_upstream(&verdict, u, error);
 }
 
 void
@@ -299,14 +225,14 @@ search_tell_pair(struct route_port *port, int target, int upstream,
 	enum hop_result result, const char *error)
 {
 	struct upstream *u = port->route->upstreams[upstream];
-	struct change change;
+	struct verdict verdict;
 
 	pthread_mutex_lock(&lock);
-	change = apply(
-		u, &port->targets[target].seen[upstream], &port->route->hold_off, result);
+	verdict = verdict_apply(
+		u, port->targets[target].seen[upstream], &port->route->hold_off, result);
 	pthread_mutex_unlock(&lock);
-	tell_upstream_change(&change, u, error);
-	tell_pair_change(&change, port, target, u, error);
+	verdict_tell_upstream(&verdict, u, error);
+	verdict_tell_pair(&verdict, port, target, u, error);
 }
 
 /* Whether there is anything left to try through another upstream. */
@@ -332,11 +258,18 @@ search_tell(struct search *s, enum hop_result result, const char *error)
 }
 
 bool
+search_may(const struct route_port *port, int target, int upstream)
+{
+	return !atomic_load(&port->targets[target].state->disabled) &&
+		!atomic_load(&port->route->upstreams[upstream]->state->disabled);
+}
+
+bool
 search_claim(struct route_port *port, int target, int upstream)
 {
 	const struct route *route = port->route;
-	struct health *of_upstream = &route->upstreams[upstream]->health;
-	struct health *of_pair = &port->targets[target].seen[upstream];
+	struct health *of_upstream = &route->upstreams[upstream]->state->health;
+	struct health *of_pair = port->targets[target].seen[upstream];
 	int64_t now_ms = io_now_ms();
 	bool mine;
 
@@ -360,8 +293,9 @@ search_any_well(struct route_port *port)
 	pthread_mutex_lock(&lock);
 	for (int t = 0; t < port->n_targets && !found; t++)
 		for (int u = 0; u < route->n_upstreams && !found; u++)
-			found = route->upstreams[u]->health.failures == 0 &&
-				port->targets[t].seen[u].failures == 0;
+			found = search_may(port, t, u) &&
+				route->upstreams[u]->state->health.failures == 0 &&
+				port->targets[t].seen[u]->failures == 0;
 	pthread_mutex_unlock(&lock);
 	return found;
 }
@@ -372,7 +306,11 @@ search_upstream_state(const struct upstream *u)
 	struct search_state state;
 
 	pthread_mutex_lock(&lock);
-	state = (struct search_state){ u->health.failures == 0, u->active };
+	state = (struct search_state){
+		.well = u->state->health.failures == 0,
+		.disabled = atomic_load(&u->state->disabled),
+		.tunnels = u->state->active,
+	};
 	pthread_mutex_unlock(&lock);
 	return state;
 }
@@ -380,12 +318,14 @@ search_upstream_state(const struct upstream *u)
 struct search_state
 search_target_state(const struct route_port *port, int target, int upstream)
 {
+	const struct target *of = &port->targets[target];
 	struct search_state state;
 
 	pthread_mutex_lock(&lock);
 	state = (struct search_state){
-		port->targets[target].seen[upstream].failures == 0,
-		port->target_members[target].active,
+		.well = of->seen[upstream]->failures == 0,
+		.disabled = atomic_load(&of->state->disabled),
+		.tunnels = of->state->active,
 	};
 	pthread_mutex_unlock(&lock);
 	return state;

@@ -12,7 +12,8 @@
 /*
  * One client's search. search_next gives a pair of target and upstream that this client
  * has not tried yet: first those that are well, or may be tried again, in the order of
- * the balance; when there is none, those that are sick. search_tell says what came of it.
+ * the balance; when there is none, those that are sick; never one that is disabled.
+ * search_tell says what came of it.
  */
 struct search {
 	struct route_port *port;
@@ -53,19 +54,25 @@ void search_tell_upstream(struct upstream *u, const struct hold_off *hold_off,
 void search_tell_pair(struct route_port *port, int target, int upstream,
 	enum hop_result result, const char *error);
 
+/* Whether nobody has disabled its target or its upstream. */
+bool search_may(const struct route_port *port, int target, int upstream);
+
 /* Whether a pair is sick and its hold-off over; then the caller is the one to try it. */
 bool search_claim(struct route_port *port, int target, int upstream);
 
-/* How things are, for people. An upstream's tunnels; whether a pair is well. */
+/*
+ * How things are, for people. Of a pair: whether it is well, whether its target is
+ * disabled, and the tunnels to the target through whichever upstream.
+ */
 struct search_state {
-	bool well;
+	bool well, disabled;
 	size_t tunnels;
 };
 struct search_state search_upstream_state(const struct upstream *u);
 struct search_state search_target_state(
 	const struct route_port *port, int target, int upstream);
 
-/* Whether any target is well, through an upstream that is well. */
+/* Whether any target is well, through an upstream that is well, and none is disabled. */
 bool search_any_well(struct route_port *port);
 
 #endif

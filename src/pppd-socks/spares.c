@@ -48,7 +48,8 @@ struct spares {
 	struct health health;		/* of making them */
 	uint32_t chance;
 	bool quit;
-	bool woken; /* the watch will look at ready again before it waits */
+	bool paused; /* none is wanted for now */
+	bool woken;  /* the watch will look at ready again before it waits */
 
 	int wake[2]; /* pipe; a byte for each time woken became true */
 	struct pollfd fds[SPARES_MAX + 1]; /* only the watch's */
@@ -144,7 +145,7 @@ await_missing(struct spares *s)
 	while (!s->quit) {
 		int64_t now = io_now_ms();
 
-		if (s->n_ready + s->n_pending >= s->plan.n) {
+		if (s->paused || s->n_ready + s->n_pending >= s->plan.n) {
 			cond_wait(&s->missing, &s->lock, IO_FOREVER);
 		} else if (!health_ready(&s->health, now)) {
 			cond_wait(&s->missing, &s->lock, s->health.until_ms);
@@ -188,6 +189,8 @@ opener(void *arg)
 		if (s->quit) {
 			io_close(&fd);
 			pthread_cond_broadcast(&s->quitting);
+		} else if (s->paused) {
+			io_close(&fd);
 		} else if (fd == -1) {
 			note_failure(s, io_now_ms());
 		} else {
@@ -365,6 +368,17 @@ spares_distrust(struct spares *s)
 	pthread_mutex_lock(&s->lock);
 	while (s->n_ready > 0)
 		(void)stays(s, &s->ready[--s->n_ready], true, now);
+	pthread_cond_broadcast(&s->missing);
+	unlock_and_wake(s);
+}
+
+void
+spares_pause(struct spares *s, bool pause)
+{
+	pthread_mutex_lock(&s->lock);
+	s->paused = pause;
+	while (pause && s->n_ready > 0)
+		io_close(&s->ready[--s->n_ready].fd);
 	pthread_cond_broadcast(&s->missing);
 	unlock_and_wake(s);
 }

@@ -6,6 +6,7 @@
 #ifndef SPARES_H
 #define SPARES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "health.h"
@@ -49,6 +50,9 @@ int spares_take(struct spares *s);
  * pause, if one of them was as young as that.
  */
 void spares_distrust(struct spares *s);
+
+/* Closes all, and makes none until it is told that the pause is over. */
+void spares_pause(struct spares *s, bool pause);
 
 size_t spares_ready(struct spares *s); /* how many there are now */
 

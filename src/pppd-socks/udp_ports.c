@@ -1,138 +1,102 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The receiving thread of UDP routes. It polls their sockets, finds the session of each
- * datagram, puts the header in front and sends it to the session's association; it never
- * waits for a socket to take something, nor for an upstream. Several datagrams for one
- * session go out together, so one is borrowed at a time.
+ * The receiving thread of UDP routes, which polls their sockets, and the sets of them.
+ *
+ * While it runs it alone changes the set of sockets in use, under the lock, so it need
+ * not take the lock to look at it; all others do. A byte in the pipe tells it to take
+ * another set. The lock goes before that of the table.
  */
 #include "config.h"
 #include "udp_ports.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compat.h"
+#include "cond.h"
 #include "io.h"
 #include "log.h"
-#include "net.h"
 #include "route.h"
-#include "udp_batch.h"
+#include "udp_intake.h"
 #include "udp_table.h"
 
-#define BURST	4	      /* batches from one socket before the next is looked at */
-#define NAP_MS	100	      /* when memory is short */
-#define TELL_MS 60000	      /* clients that are not served are told of so often */
-#define STOP_MS 1000	      /* how long sessions may take to be gone */
-#define BUFFER	(1024 * 1024) /* of a socket that all clients send to; less will do */
-
-struct udp_port {
-	int fd;
-	struct addr addr; /* with the port the system chose, if it did */
-	const struct route_port *via;
-};
+#define BURST	 4    /* batches from one socket before the next is looked at */
+#define STOP_MS	 2000 /* how long sessions may take to be gone */
+#define SWEEP_MS 1000 /* how often it looks for sockets that no session has any more */
 
 struct udp_ports {
-	struct udp_port *list;
-	size_t n;
-	struct pollfd *fds; /* one for each, then the reading end of quit */
-	int quit[2];	    /* closed for writing: all are to end */
+	_Atomic unsigned users;
+	int wake[2]; /* a byte: next is to be taken */
+	int quit[2]; /* closed for writing: all are to end */
 	struct udp_table *table;
-	struct server *server;
+	struct udp_intake intake; /* the receiving thread's, while it runs */
 	pthread_t thread;
 	bool running;
-	struct log_rate admit_rate, limit_rate, memory_rate;
-	/* The receiving thread's. */
-	struct udp_inbox *in;
-	struct udp_outbox out;	  /* to held */
-	struct udp_session *held; /* borrowed; NULL: none */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct udp_sockets now;
+	struct udp_sockets *next; /* to be taken; NULL: none */
+	struct generation *next_generation;
 };
 
-/* A socket that takes the datagrams of clients. -1 with errno. */
-static int
-open_socket(const struct addr *at)
-{
-	int fd = compat_socket(addr_family(at), SOCK_DGRAM);
-	int one = 1, size = BUFFER;
-
-	if (fd == -1)
-		return -1;
-	/* No SO_REUSEADDR: it would share the port with another. */
-	if (addr_family(at) == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	compat_tell_local(fd, addr_family(at));
-	if (bind(fd, &at->u.sa, at->len) == -1)
-		io_close(&fd);
-	return fd;
-}
-
-/* Binds one place. Returns 0, also when a family was left out, or -1 with errno. */
-static int
-open_port(struct udp_ports *ports, const struct server_place *place)
-{
-	struct udp_port *port = &ports->list[ports->n];
-
-	port->fd = open_socket(&place->at.addr);
-	if (port->fd == -1)
-		return place->at.may_lack && net_family_lacks(errno) ? 0 : -1;
-	if (net_local(port->fd, &port->addr) == -1) {
-		io_close(&port->fd);
-		return -1;
-	}
-	port->via = place->via;
-	ports->fds[ports->n] = (struct pollfd){ port->fd, POLLIN, 0 };
-	ports->n++;
-	return 0;
-}
-
-static bool
-has_via(const struct udp_ports *ports, const void *via)
-{
-	for (size_t i = 0; i < ports->n; i++)
-		if (ports->list[i].via == via)
-			return true;
-	return false;
-}
-
-/* Returns NULL, or the place that failed, with errno. */
-static const struct server_place *
-open_all(struct udp_ports *ports, const struct places *places)
-{
-	for (size_t i = 0; i < places->n; i++)
-		if (open_port(ports, &places->list[i]) == -1)
-			return &places->list[i];
-	errno = EADDRNOTAVAIL;
-	for (size_t i = 0; i < places->n; i++)
-		if (!has_via(ports, places->list[i].via))
-			return &places->list[i];
-	ports->fds[ports->n] = (struct pollfd){ ports->quit[0], POLLIN, 0 };
-	return NULL;
-}
-
-/* All but the sockets. NULL with errno. */
-static struct udp_ports *
-make(size_t n)
+struct udp_ports *
+udp_ports_new(void)
 {
 	struct udp_ports *ports = calloc(1, sizeof(*ports));
 
 	if (!ports)
 		return NULL;
-	ports->quit[0] = ports->quit[1] = -1;
-	ports->list = calloc(n, sizeof(*ports->list));
-	ports->fds = calloc(n + 1, sizeof(*ports->fds));
-	ports->in = malloc(sizeof(*ports->in));
+	atomic_init(&ports->users, 1);
+	ports->wake[0] = ports->wake[1] = ports->quit[0] = ports->quit[1] = -1;
+	pthread_mutex_init(&ports->lock, NULL);
+	if (cond_init(&ports->changed) == -1) {
+		pthread_mutex_destroy(&ports->lock);
+		free(ports);
+		return NULL;
+	}
 	ports->table = udp_table_new();
-	if (ports->list && ports->fds && ports->in && ports->table &&
+	ports->now.fds = calloc(1, sizeof(*ports->now.fds));
+	if (ports->table && ports->now.fds && compat_pipe(ports->wake) == 0 &&
 		compat_pipe(ports->quit) == 0)
 		return ports;
-	udp_ports_free(ports);
+	udp_ports_release(ports);
 	return NULL;
 }
+
+struct udp_ports *
+udp_ports_hold(struct udp_ports *ports)
+{
+	atomic_fetch_add(&ports->users, 1);
+	return ports;
+}
+
+void
+udp_ports_release(struct udp_ports *ports)
+{
+	if (!ports || atomic_fetch_sub(&ports->users, 1) != 1)
+		return;
+	assert(!ports->running);
+	udp_sockets_close(&ports->now);
+	for (int i = 0; i < 2; i++) {
+		io_close(&ports->wake[i]);
+		io_close(&ports->quit[i]);
+	}
+	udp_table_free(ports->table);
+	udp_intake_free(&ports->intake);
+	pthread_cond_destroy(&ports->changed);
+	pthread_mutex_destroy(&ports->lock);
+	free(ports);
+}
+
+/* ---- the sets ---- */
 
 static void
 say_place(const struct server_place *place, char *why, size_t size)
@@ -144,210 +108,234 @@ say_place(const struct server_place *place, char *why, size_t size)
 		addr_text(&place->at.addr, text), via->name, strerror(errno));
 }
 
-struct udp_ports *
-udp_ports_open(const struct places *places, char *why, size_t size)
+int
+udp_ports_open(struct udp_ports *ports, struct udp_sockets *set,
+	const struct places *places, char *why, size_t size)
 {
-	struct udp_ports *ports = make(places->n);
 	const struct server_place *failed;
+	int error;
 
-	if (!ports) {
-		snprintf(why, size, "%s", strerror(errno));
-		return NULL;
-	}
-	failed = open_all(ports, places);
-	if (!failed)
-		return ports;
-	say_place(failed, why, size);
-	udp_ports_free(ports);
-	return NULL;
-}
-
-/* Tells of a client that is not served, at most once a minute for each reason. */
-static void
-tell(struct log_rate *rate, const struct udp_port *port, const struct addr *client,
-	const char *why)
-{
-	unsigned held;
-	char text[ADDR_TEXT], times[48] = "";
-
-	if (!log_due(rate, TELL_MS, &held))
-		return;
-	if (held > 0)
-		snprintf(times, sizeof(times), " (and %u times since last told)", held);
-	log_msg(LOG_L_WARNING, "datagram of client %s dropped, route %s: %s%s",
-		addr_text(client, text), port->via->name, why, times);
-}
-
-/* The first datagram of a client that may have a session. */
-static void
-add_session(struct udp_ports *ports, const struct udp_port *port,
-	const struct udp_ends *ends, const void *data, size_t size)
-{
-	struct route *route = port->via->route;
-	struct udp_session *s =
-		udp_table_add(ports->table, ends, ports->quit[0], data, size);
-
-	if (!s) {
-		tell(&ports->memory_rate, port, &ends->client, strerror(errno));
-		route_leave(route);
-		return;
-	}
-	if (server_take(ports->server, &ends->client, port->via, s) == 0)
-		return;
-	udp_table_remove(s);
-	free(s);
-	route_leave(route);
-}
-
-static void
-welcome(struct udp_ports *ports, const struct udp_port *port, const struct udp_ends *ends,
-	const void *data, size_t size)
-{
-	struct route *route = port->via->route;
-
-	if (!route_admits(route, &ends->client))
-		tell(&ports->admit_rate, port, &ends->client, "not one of its clients");
-	else if (!route_enter(route))
-		tell(&ports->limit_rate, port, &ends->client, "its limit is reached");
+	pthread_mutex_lock(&ports->lock);
+	error = udp_sockets_open(set, places, &ports->now, &failed) == -1 ? errno : 0;
+	pthread_mutex_unlock(&ports->lock);
+	if (error == 0)
+		return 0;
+	errno = error;
+	if (failed)
+		say_place(failed, why, size);
 	else
-		add_session(ports, port, ends, data, size);
+		snprintf(why, size, "%s", strerror(error));
+	return -1;
 }
 
-/* Sends what there is for the session that was borrowed, and gives it back. */
+/* Tells of what one has and the other has not. */
 static void
-give_back(struct udp_ports *ports)
+tell_rest(
+	const struct udp_sockets *set, const struct udp_sockets *other, const char *what)
 {
-	if (!ports->held)
-		return;
-	udp_flush(&ports->out);
-	udp_table_give(ports->held);
-	ports->held = NULL;
-}
+	char address[ADDR_TEXT], name[256];
 
-/* What is sent from now on is sent for this session, and counted there. */
-static void
-hold(struct udp_ports *ports, struct udp_session *s)
-{
-	ports->held = s;
-	ports->out.relay = s->relay;
-	ports->out.count = s->count[CLIENT];
-}
+	for (size_t i = 0; i < set->n; i++) {
+		const struct udp_port *port = &set->list[i];
 
-/* There is room for the header in front of data. */
-static void
-send_up(struct udp_ports *ports, uint8_t *data, size_t size)
-{
-	const struct udp_session *s = ports->held;
-
-	memcpy(data - s->header_size, s->header, s->header_size);
-	udp_put(&ports->out, s->fd, NULL, data - s->header_size, s->header_size + size,
-		size);
-}
-
-static void
-on_datagram(struct udp_ports *ports, const struct udp_port *port,
-	const struct udp_ends *ends, uint8_t *data, size_t size)
-{
-	struct udp_session *s;
-
-	if (ports->held && udp_ends_equal(&ports->held->ends, ends)) {
-		send_up(ports, data, size);
-		return;
-	}
-	give_back(ports);
-	switch (udp_table_find(ports->table, ends, data, size, &s)) {
-	case UDP_BORROWED:
-		hold(ports, s);
-		send_up(ports, data, size);
-		break;
-	case UDP_KEPT:
-		break;
-	case UDP_UNKNOWN:
-		welcome(ports, port, ends, data, size);
-		break;
+		if (!port->via || udp_sockets_have(other, port->socket))
+			continue;
+		log_msg(LOG_L_NOTICE, "%s %s for datagrams of route %s", what,
+			addr_text(&port->socket->addr, address),
+			log_escape(name, sizeof(name), port->via->name,
+				strlen(port->via->name)));
 	}
 }
 
-/* Takes a batch of what waits at a socket. False: there is no more for now. */
+void
+udp_ports_commit(
+	struct udp_ports *ports, struct udp_sockets *set, struct generation *generation)
+{
+	if (!ports->running)
+		return;
+	pthread_mutex_lock(&ports->lock);
+	ports->next = set;
+	ports->next_generation = generation;
+	(void)!write(ports->wake[1], "", 1);
+	while (ports->next)
+		cond_wait(&ports->changed, &ports->lock, IO_FOREVER);
+	pthread_mutex_unlock(&ports->lock);
+}
+
+/* Adds to next what it has not, and sessions still have. Locked. */
+static void
+keep_used(struct udp_ports *ports)
+{
+	for (size_t i = 0; i < ports->now.n; i++) {
+		struct udp_socket *socket = ports->now.list[i].socket;
+
+		if (!udp_sockets_have(ports->next, socket) &&
+			udp_table_uses(ports->table, socket->fd))
+			udp_sockets_add(ports->next, socket, NULL);
+	}
+}
+
+/* Puts the next set in the place of the present one. The receiving thread. */
+static void
+change(struct udp_ports *ports)
+{
+	struct udp_sockets old = ports->now, *next;
+	char byte;
+
+	(void)!read(ports->wake[0], &byte, 1);
+	pthread_mutex_lock(&ports->lock);
+	next = ports->next;
+	pthread_mutex_unlock(&ports->lock);
+	/* Who has brought it waits. */
+	tell_rest(&old, next, "no longer listening on");
+	tell_rest(next, &old, "listening on");
+	pthread_mutex_lock(&ports->lock);
+	keep_used(ports);
+	ports->now = *ports->next;
+	ports->intake.generation = ports->next_generation;
+	*ports->next = (struct udp_sockets){ .n = 0 };
+	udp_sockets_close(&old);
+	ports->next = NULL;
+	pthread_cond_broadcast(&ports->changed);
+	pthread_mutex_unlock(&ports->lock);
+}
+
+/* Closes what no route has and no session any more. Returns how many are left. */
+static size_t
+sweep(struct udp_ports *ports)
+{
+	size_t left = 0;
+
+	for (size_t i = ports->now.n; i-- > 0;) {
+		const struct udp_port *port = &ports->now.list[i];
+
+		if (port->via)
+			continue;
+		if (udp_table_uses(ports->table, port->socket->fd)) {
+			left++;
+			continue;
+		}
+		pthread_mutex_lock(&ports->lock);
+		udp_sockets_remove(&ports->now, i);
+		pthread_mutex_unlock(&ports->lock);
+	}
+	return left;
+}
+
+/* Whether a socket, or the route it is for, is called so. */
 static bool
-receive(struct udp_ports *ports, const struct udp_port *port)
+is_called(const struct udp_port *port, const char *name)
 {
-	struct udp_inbox *in = ports->in;
-	int n = udp_receive(port->fd, in);
+	char address[ADDR_TEXT], route[256];
 
-	if (n == -1)
-		poll(NULL, 0, NAP_MS);
-	for (int i = 0; i < n; i++) {
-		struct udp_ends ends = { .listener = port->fd, .local = in->local[i] };
+	if (!port->via)
+		return false;
+	log_escape(route, sizeof(route), port->via->name, strlen(port->via->name));
+	return strcmp(route, name) == 0 ||
+		strcmp(addr_text(&port->socket->addr, address), name) == 0;
+}
 
-		if (addr_from_sockaddr(&ends.client, &in->from[i].u.sa))
-			on_datagram(
-				ports, port, &ends, in->list[i].data, in->list[i].size);
-	}
-	give_back(ports);
-	return n > 0;
+size_t
+udp_ports_drain(struct udp_ports *ports, const char *name, bool drain)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&ports->lock);
+	for (size_t i = 0; i < ports->now.n; i++)
+		if (is_called(&ports->now.list[i], name)) {
+			atomic_store(&ports->now.list[i].socket->drained, drain);
+			n++;
+		}
+	pthread_mutex_unlock(&ports->lock);
+	return n;
+}
+
+void
+udp_ports_each(struct udp_ports *ports, udp_ports_visit *visit, void *arg)
+{
+	pthread_mutex_lock(&ports->lock);
+	for (size_t i = 0; i < ports->now.n; i++)
+		if (ports->now.list[i].via)
+			visit(arg, &ports->now.list[i]);
+	pthread_mutex_unlock(&ports->lock);
+}
+
+/* ---- the thread ---- */
+
+/* Waits for datagrams, and takes them. False: all are to end. */
+static bool
+receive_round(struct udp_ports *ports, int64_t until_ms)
+{
+	struct udp_sockets *set = &ports->now;
+	struct pollfd *wake = &set->fds[set->n];
+	short woken;
+
+	*wake = (struct pollfd){ ports->wake[0], POLLIN, 0 };
+	if (poll(set->fds, (nfds_t)set->n + 1, io_left_ms(until_ms)) == -1)
+		return true;
+	for (size_t i = 0; i < set->n; i++)
+		for (int n = 0; set->fds[i].revents && n < BURST; n++)
+			if (!udp_intake_receive(&ports->intake, &set->list[i]))
+				break;
+	/* A byte comes with another set, the end of the pipe without. */
+	woken = wake->revents;
+	if (woken & POLLIN)
+		change(ports);
+	return !(woken & (POLLHUP | POLLERR));
 }
 
 static void *
 run(void *arg)
 {
 	struct udp_ports *ports = arg;
-	struct pollfd *fds = ports->fds;
+	int64_t until_ms = IO_FOREVER;
 
-	while (!fds[ports->n].revents) {
-		if (poll(fds, (nfds_t)(ports->n + 1), -1) == -1)
-			continue;
-		for (size_t i = 0; i < ports->n; i++)
-			for (int n = 0; fds[i].revents && n < BURST; n++)
-				if (!receive(ports, &ports->list[i]))
-					break;
-	}
+	while (receive_round(ports, until_ms))
+		until_ms = sweep(ports) > 0 ? io_now_ms() + SWEEP_MS : IO_FOREVER;
 	return NULL;
 }
 
 int
 udp_ports_start(struct udp_ports *ports, struct server *server)
 {
-	char text[ADDR_TEXT];
-
-	ports->server = server;
-	ports->out = (struct udp_outbox){ .from = CLIENT, .sent = UDP_UP };
-	errno = pthread_create(&ports->thread, NULL, run, ports);
-	if (errno != 0)
+	if (ports->running)
+		return 0;
+	if (!ports->intake.in && udp_intake_init(&ports->intake) == -1)
 		return -1;
-	ports->running = true;
-	for (size_t i = 0; i < ports->n; i++)
-		log_msg(LOG_L_NOTICE, "listening on %s for datagrams of route %s",
-			addr_text(&ports->list[i].addr, text), ports->list[i].via->name);
-	return 0;
+	ports->intake.table = ports->table;
+	ports->intake.quit = ports->quit[0];
+	ports->intake.server = server;
+	errno = pthread_create(&ports->thread, NULL, run, ports);
+	ports->running = errno == 0;
+	return ports->running ? 0 : -1;
+}
+
+static void
+end_thread(struct udp_ports *ports)
+{
+	io_close(&ports->wake[1]);
+	if (ports->running)
+		pthread_join(ports->thread, NULL);
+	ports->running = false;
+}
+
+void
+udp_ports_discard(struct udp_ports *ports, struct udp_sockets *set)
+{
+	if (!ports)
+		return;
+	pthread_mutex_lock(&ports->lock);
+	udp_sockets_close(set);
+	pthread_mutex_unlock(&ports->lock);
 }
 
 int
 udp_ports_stop(struct udp_ports *ports)
 {
+	end_thread(ports);
 	io_close(&ports->quit[1]);
-	if (ports->running)
-		pthread_join(ports->thread, NULL);
-	ports->running = false;
 	if (udp_table_wait(ports->table, io_now_ms() + STOP_MS) == -1)
 		return -1;
-	for (size_t i = 0; i < ports->n; i++)
-		io_close(&ports->list[i].fd);
+	udp_ports_discard(ports, &ports->now);
 	return 0;
-}
-
-void
-udp_ports_free(struct udp_ports *ports)
-{
-	if (!ports)
-		return;
-	for (size_t i = 0; i < ports->n; i++)
-		io_close(&ports->list[i].fd);
-	io_close(&ports->quit[0]);
-	io_close(&ports->quit[1]);
-	udp_table_free(ports->table);
-	free(ports->list);
-	free(ports->fds);
-	free(ports->in);
-	free(ports);
 }

@@ -28,6 +28,7 @@
 #define FAILED_MS 1000 /* how long nothing new is tried for a client, after a failure */
 #define HOLD_MS	  200  /* how long the inbox is kept when nothing comes */
 #define NAP_MS	  100  /* when memory is short */
+#define LAST_MS	  1000 /* how long an answer is awaited when all are to end */
 
 /* Lives on the stack of the serving thread. */
 struct serve {
@@ -35,6 +36,8 @@ struct serve {
 	struct udp_session *s;
 	struct route_port *port;
 	struct reach reach;
+	uint64_t answered;    /* what the client had sent when the last answer came */
+	int64_t last_ms;      /* then it ends; IO_FOREVER: not that anybody knew */
 	struct udp_inbox *in; /* NULL while nothing comes */
 	struct udp_outbox out;
 };
@@ -208,6 +211,8 @@ read_answers(struct serve *v)
 {
 	int n;
 
+	/* Before they go down: the client may ask on at once. */
+	v->answered = atomic_load(&v->conn->relay.bytes[CLIENT]);
 	if (!v->in)
 		v->in = malloc(sizeof(*v->in));
 	n = v->in ? udp_receive(v->s->fd, v->in) : -1;
@@ -248,10 +253,25 @@ on_time(struct serve *v, bool quiet)
 		free(v->in);
 		v->in = NULL;
 	}
-	if (io_left_ms(idle_until(r)) != 0)
+	if (io_left_ms(v->last_ms) == 0)
+		relay_note(r, END_SHUTDOWN);
+	else if (io_left_ms(idle_until(r)) == 0)
+		relay_note(r, END_IDLE);
+	else
 		return true;
-	relay_note(r, END_IDLE);
 	return false;
+}
+
+/*
+ * All are to end, and udp_ports takes no more datagrams: this process ends, or another
+ * has taken its place. If something was asked since the last answer, one more may come.
+ */
+static void
+note_quit(struct serve *v)
+{
+	bool asked = atomic_load(&v->conn->relay.bytes[CLIENT]) != v->answered;
+
+	v->last_ms = io_now_ms() + (asked ? LAST_MS : 0);
 }
 
 /* Waits for something, and does what is to be done. False: the session is over. */
@@ -260,10 +280,12 @@ step(struct serve *v)
 {
 	const struct relay *r = &v->conn->relay;
 	struct pollfd p[] = { { r->fd[TARGET], POLLIN, 0 }, { v->s->fd, POLLIN, 0 },
-		{ v->s->quit, POLLIN, 0 } };
+		{ v->last_ms == IO_FOREVER ? v->s->quit : -1, POLLIN, 0 } };
 	int64_t until = idle_until(r);
 	int n;
 
+	if (until > v->last_ms)
+		until = v->last_ms;
 	if (v->in && until > io_now_ms() + HOLD_MS)
 		until = io_now_ms() + HOLD_MS;
 	n = poll(p, 3, io_left_ms(until));
@@ -272,8 +294,8 @@ step(struct serve *v)
 	if (p[1].revents)
 		read_answers(v);
 	if (p[2].revents)
-		relay_note(&v->conn->relay, END_SHUTDOWN);
-	if (p[2].revents || (p[0].revents && !read_control(v)))
+		note_quit(v);
+	if (p[0].revents && !read_control(v))
 		return false;
 	return on_time(v, n == 0);
 }
@@ -338,6 +360,7 @@ udp_session_serve(struct conn *conn, const struct settings *common)
 		.conn = conn,
 		.s = s,
 		.port = port,
+		.last_ms = IO_FOREVER,
 		.reach = { .conn = conn, .common = common, .watch = s->quit },
 	};
 

@@ -244,6 +244,19 @@ udp_table_remove(struct udp_session *s)
 	pthread_mutex_unlock(&table->lock);
 }
 
+bool
+udp_table_uses(struct udp_table *table, int listener)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&table->lock);
+	for (int i = 0; i < CHAINS && !found; i++)
+		for (struct udp_session *s = table->chains[i]; s && !found; s = s->next)
+			found = s->ends.listener == listener;
+	pthread_mutex_unlock(&table->lock);
+	return found;
+}
+
 int
 udp_table_wait(struct udp_table *table, int64_t until_ms)
 {

@@ -98,6 +98,9 @@ void udp_table_fail(struct udp_session *s);
  */
 void udp_table_remove(struct udp_session *s);
 
+/* Whether there is a session at that socket. Looks at all: not for each datagram. */
+bool udp_table_uses(struct udp_table *table, int listener);
+
 /* Waits until there are no sessions. Returns 0, or -1 at until_ms (io_now_ms's clock). */
 int udp_table_wait(struct udp_table *table, int64_t until_ms);
 

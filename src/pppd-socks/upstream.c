@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "shared.h"
 
 struct upstream *
 upstream_new(const struct hostport *address)
@@ -22,13 +23,12 @@ upstream_new(const struct hostport *address)
 		return NULL;
 	u->address = *address;
 	u->weight = 1;
-	atomic_init(&u->pipelining, PIPELINING_UNKNOWN);
 	u->name = strdup(hostport_text(address, text));
-	if (!u->name) {
-		free(u);
-		return NULL;
-	}
-	return u;
+	u->state = shared_new(sizeof(*u->state));
+	if (u->name && u->state)
+		return u;
+	upstream_free(u);
+	return NULL;
 }
 
 void
@@ -37,6 +37,7 @@ upstream_free(struct upstream *u)
 	if (!u)
 		return;
 	compat_wipe(&u->credentials, sizeof(u->credentials));
+	shared_release(u->state);
 	free(u->name);
 	free(u->connect_as);
 	free(u);

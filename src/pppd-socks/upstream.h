@@ -18,6 +18,14 @@ struct spares;
 /* Whether it takes the whole handshake in one segment: what was found out so far. */
 enum pipelining { PIPELINING_UNKNOWN, PIPELINING_WORKS, PIPELINING_FAILS };
 
+/* What is known of it, whatever configuration it stands in: shared.h. */
+struct upstream_state {
+	struct health health;	/* under the lock of search */
+	size_t active;		/* tunnels through it; the same */
+	_Atomic int pipelining; /* enum pipelining */
+	atomic_bool disabled;	/* by an administrator: nothing new goes through it */
+};
+
 struct upstream {
 	/* Not changed once there are threads. */
 	char *name; /* as in the log; default: its address */
@@ -28,13 +36,8 @@ struct upstream {
 	bool proxy_protocol; /* a PROXY header goes first */
 	char *connect_as;    /* AUTHORITY of that header; NULL: none */
 	int spare;	     /* connections kept ready */
-
-	/* Under the lock of route.c. */
-	struct health health;
-	size_t active; /* tunnels through it */
-
-	_Atomic int pipelining; /* enum pipelining */
-	struct spares *spares;	/* NULL: none are kept */
+	struct upstream_state *state;
+	struct spares *spares; /* NULL: none are kept */
 };
 
 /* A new one with that address, and a copy of it as its name. NULL: out of memory. */

@@ -157,7 +157,7 @@ probe_port(struct watch *w, struct watched *watched, bool round)
 
 	for (int t = 0; t < port->n_targets; t++)
 		for (int u = 0; u < port->route->n_upstreams; u++)
-			if (round || search_claim(port, t, u))
+			if (search_may(port, t, u) && (round || search_claim(port, t, u)))
 				begin_probe(w, watched, t, u);
 }
 
@@ -269,6 +269,17 @@ watch_start(struct ppp_conf *conf, struct server *server)
 	watch_free(w);
 	errno = keep;
 	return NULL;
+}
+
+void
+watch_begin(struct watch *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		look_at_port(w, &w->list[i]);
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < w->n && !w->stopped; i++)
+		server_refuse(w->server, w->list[i].port, w->list[i].refusing);
+	pthread_mutex_unlock(&w->lock);
 }
 
 void

@@ -16,6 +16,12 @@ struct watch;
 struct watch *watch_start(struct ppp_conf *conf, struct server *server);
 
 /*
+ * The listening sockets are those of conf from now on: has them refuse clients, or take
+ * them, whatever the configuration before wished of them.
+ */
+void watch_begin(struct watch *w);
+
+/*
  * A client found no target at that port: if none is well, and the route says "refuse",
  * closes the port until one is. Any thread; does not block. After watch_stop: nothing.
  */

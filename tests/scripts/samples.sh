@@ -46,7 +46,7 @@ known() {
   for source in "$@"; do
     cat "$top/src/$source"
   done | sed -n '/^#define/d
-    s/.*{ "\([a-z_]*\)", \(conf_read\|read\)_.*/\1/p
+    s/.*{ "\([a-z_]*\)", \(conf_\|settings_\)*read_.*/\1/p
     s/.*SETTINGS_TIMEOUT(type, \([a-z_]*\),.*/\1/p'
 }
 # A key of the one that has another's name is not noticed: listen, name.

@@ -37,21 +37,21 @@ for daemon in dcsd pppd-socks; do
   ok "$daemon: TERM, INT and QUIT end it when idle, with 0, and the pidfile goes"
 
   start_one "$daemon-alive" "$daemon"
-  for signal in HUP USR1 USR2 HUP; do
+  for signal in HUP USR1 HUP; do
     kill -"$signal" "$pid"
   done
   alive=$(port "$daemon-alive" 1)
   if [ "$daemon" = dcsd ]; then
-    greet "$alive" || fail "$daemon: after HUP, USR1 and USR2 it does not serve"
+    greet "$alive" || fail "$daemon: after HUP and USR1 it does not serve"
   else
     hold "$daemon-client" "$alive" 1 ''
     served() { log_has "$daemon-alive" "tunnel id="; }
-    wait_for served || fail "$daemon: after HUP, USR1 and USR2 it does not serve"
+    wait_for served || fail "$daemon: after HUP and USR1 it does not serve"
   fi
   pid=$(cat "$work/pid")
   kill -PIPE "$pid"
   stop "$pid"
-  ok "$daemon: HUP, USR1, USR2 and PIPE leave it alive"
+  ok "$daemon: HUP, USR1 and PIPE leave it alive"
 done
 
 # A client in the handshake: dcsd waits for no longer than the drain time.

@@ -7,6 +7,14 @@
 #   socks.pl hold AT TARGET N PORT opens N tunnels, from port PORT on when it is not 0;
 #                                  prints rep=N for each, then "held", and keeps them;
 #                                  when it is killed they are reset
+#   socks.pl talk AT TARGET [NAME PASSWORD]
+#                                  asks for a tunnel to an echo, prints rep=N, and what it
+#                                  gets back: "echo" for each USR1, "end" when it is over;
+#                                  or "no service": it did not get as far as a reply
+#   socks.pl park AT TARGET [NAME PASSWORD]
+#                                  the same, but prints "parked" and waits for a USR1
+#                                  before it asks for the tunnel
+#   socks.pl echo                  prints its port of 127.0.0.1, and is an echo there
 #   socks.pl wait AT TARGET N      sends N requests and waits for no reply; "held"
 #   socks.pl plain AT TARGET       asks a route of pppd-socks for a GET; prints the first
 #                                  line of the answer, or "end" or the error
@@ -78,12 +86,29 @@ sub take {
 	return $got;
 }
 
+# The name and password. Whether they are right.
+sub authenticate {
+	my ($s, $name, $password) = @_;
+
+	syswrite($s, "\5\1\2");
+	return take($s, 2) eq "\5\2" &&
+		syswrite($s, pack('C C/a* C/a*', 1, $name, $password)) &&
+		take($s, 2) eq "\1\0";
+}
+
+# The method none. Whether it is taken.
+sub greet {
+	my ($s) = @_;
+
+	syswrite($s, "\5\1\0");
+	return take($s, 2) eq "\5\0";
+}
+
 # The handshake up to the request.
 sub ask {
 	my $s = dial($at, $_[0]);
 
-	syswrite($s, "\5\1\0");
-	take($s, 2) eq "\5\0" or die "no method\n";
+	greet($s) or die "no method\n";
 	syswrite($s, request($target));
 	return $s;
 }
@@ -182,6 +207,44 @@ sub pass {
 	kill 'KILL', $echo, $writer; # if it went wrong they wait for ever
 }
 
+# One tunnel that says whether it lives when it is asked to.
+sub talk {
+	my $s = dial($at);
+	my ($go, $rep) = ($do eq 'talk', undef);
+
+	eval {
+		(defined $n ? authenticate($s, $n, $more) : greet($s)) or die "refused\n";
+		local $SIG{USR1} = sub { $go = 1 };
+		print "parked\n" if !$go;
+		sleep 1 until $go;
+		syswrite($s, request($target));
+		$rep = reply($s);
+	};
+	print defined $rep ? "rep=$rep\n" : "no service\n";
+	return if !defined $rep || $rep;
+	$SIG{USR1} = sub { syswrite($s, '.') };
+	for (;;) {
+		my $got = sysread($s, my $bytes, 4096);
+
+		next if !defined $got && $!{EINTR};
+		last if !$got;
+		print "echo\n";
+	}
+	print "end\n";
+}
+
+sub serve_echo {
+	socket(my $listener, AF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
+	bind($listener, pack_sockaddr_in(0, INADDR_LOOPBACK)) && listen($listener, 50)
+		or die "listen: $!\n";
+	print '' . (unpack_sockaddr_in(getsockname($listener)))[0], "\n";
+	$SIG{CHLD} = 'IGNORE';
+	for (;;) {
+		accept(my $s, $listener) or next;
+		aside(sub { while (sysread($s, my $bytes, 4096)) { put($s, $bytes); } });
+	}
+}
+
 my $start = time;
 if ($do eq 'ask') {
 	my $rep = reply(ask());
@@ -191,6 +254,10 @@ if ($do eq 'ask') {
 	hold();
 } elsif ($do eq 'plain') {
 	plain();
+} elsif ($do eq 'talk' || $do eq 'park') {
+	talk();
+} elsif ($do eq 'echo') {
+	serve_echo();
 } elsif ($do eq 'pass') {
 	pass();
 } else {

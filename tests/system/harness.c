@@ -8,6 +8,7 @@
 
 #include "harness.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <dirent.h>
@@ -25,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#undef daemon_reload
 #undef expect_exit
 #undef stop_daemon
 #undef expect_baseline
@@ -159,11 +161,10 @@ remove_conf(struct daemon *d)
 	d->dir[0] = '\0';
 }
 
-__attribute__((format(printf, 2, 0))) static void
-write_conf(struct daemon *d, const char *config, va_list ap)
+static void
+make_dir(struct daemon *d)
 {
 	const char *tmp = getenv("TMPDIR");
-	FILE *f;
 
 	if (tmp == NULL || strlen(tmp) > sizeof(d->dir) - sizeof("/dcsd-test-XXXXXX"))
 		tmp = "/tmp";
@@ -171,7 +172,13 @@ write_conf(struct daemon *d, const char *config, va_list ap)
 	if (mkdtemp(d->dir) == NULL)
 		fail_test("mkdtemp %s: %s", d->dir, strerror(errno));
 	snprintf(d->conf, sizeof(d->conf), "%s/conf", d->dir);
-	f = fopen(d->conf, "w");
+}
+
+__attribute__((format(printf, 2, 0))) static void
+write_conf(struct daemon *d, const char *config, va_list ap)
+{
+	FILE *f = fopen(d->conf, "w");
+
 	if (f == NULL || vfprintf(f, config, ap) < 0 || fclose(f) != 0)
 		fail_test("%s: %s", d->conf, strerror(errno));
 }
@@ -180,8 +187,8 @@ write_conf(struct daemon *d, const char *config, va_list ap)
 static _Noreturn void
 exec_daemon(const char *path, char *conf, int err)
 {
-	char name[] = "daemon", foreground[] = "-f", config[] = "-c";
-	char *argv[] = { name, foreground, config, conf, NULL };
+	char foreground[] = "-f", config[] = "-c";
+	char *argv[] = { (char *)(uintptr_t)path, foreground, config, conf, NULL };
 
 	dup2(err, STDERR_FILENO);
 	signal(SIGPIPE, SIG_DFL); /* as a shell would start it */
@@ -204,6 +211,7 @@ daemon_vspawn(enum program program, const char *config, va_list ap)
 	d->log = calloc(1, 1);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->grown, NULL);
+	make_dir(d);
 	write_conf(d, config, ap);
 	if (path == NULL)
 		path = names[program][1];
@@ -253,6 +261,31 @@ daemon_await_ready(struct daemon *d)
 		d->port[d->ports++] = (uint16_t)strtoul(end, NULL, 10);
 	}
 	pthread_mutex_unlock(&d->lock);
+}
+
+/* The folder that was removed has the same name again. */
+static void
+make_dir_again(struct daemon *d)
+{
+	snprintf(d->dir, sizeof(d->dir), "%.*s", (int)(strlen(d->conf) - strlen("/conf")),
+		d->conf);
+	if (mkdir(d->dir, 0700) == -1)
+		fail_test("mkdir %s: %s", d->dir, strerror(errno));
+}
+
+void
+daemon_reload(struct daemon *d, const char *result, const char *config, ...)
+{
+	va_list ap;
+
+	make_dir_again(d);
+	va_start(ap, config);
+	write_conf(d, config, ap);
+	va_end(ap);
+	daemon_mark(d);
+	kill(d->pid, SIGHUP);
+	expect_log(d, "reload: %s", result);
+	remove_conf(d);
 }
 
 struct daemon *

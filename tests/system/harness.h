@@ -28,6 +28,13 @@ struct daemon *daemon_spawn(enum program program, const char *config, ...)
 	__attribute__((format(printf, 2, 3)));
 void daemon_await_ready(struct daemon *d);
 
+/*
+ * Has it read another configuration, by SIGHUP, and waits for what it tells of that, as
+ * "done": a piece of text behind "reload: ". It begins with daemon_mark.
+ */
+void daemon_reload(struct daemon *d, const char *result, const char *config, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* dcsd, ready, on a port of 127.0.0.1 that the system picks, and with more keys. */
 struct daemon *start_dcsd(const char *more, ...) __attribute__((format(printf, 1, 2)));
 
@@ -68,6 +75,7 @@ extern _Thread_local int harness_line;
 extern const char *harness_row;
 #define AT(call) (harness_line = __LINE__, call)
 
+#define daemon_reload(...)   AT(daemon_reload(__VA_ARGS__))
 #define expect_exit(...)     AT(expect_exit(__VA_ARGS__))
 #define stop_daemon(d)	     AT(stop_daemon(d))
 #define expect_baseline(d)   AT(expect_baseline(d))

@@ -136,39 +136,113 @@ START_TEST(parked_client_ends_at_its_limit)
 }
 END_TEST
 
-/* Dials until the daemon has noticed that a tunnel is gone, and there is room again. */
-static void
-expect_room(struct daemon *d)
-{
-	char method[2];
-	ssize_t n = 0;
-	int fd;
-
-	for (int tries = WAIT_MS / 10; n != sizeof(method) && tries > 0; tries--) {
-		fd = mustdial(daemon_port(d, 0));
-		try_send(fd, BYTES(GREETING));
-		n = recv(fd, method, sizeof(method), MSG_WAITALL);
-		close(fd);
-		poll(NULL, 0, 10);
-	}
-	ck_assert_int_eq(n, sizeof(method));
-}
-
-START_TEST(client_over_the_limit_is_reset_and_others_stay)
+START_TEST(client_beyond_the_limit_gets_rep_1_and_others_stay)
 {
 	struct daemon *d = start_dcsd("limits: { tunnels = 2; };");
 	uint16_t port;
-	int listener = mustlisten("127.0.0.1", &port), one[2], two[2];
+	int listener = mustlisten("127.0.0.1", &port), one[2], two[2], fd;
 
 	tunnel_open(d, listener, one);
 	tunnel_open(d, listener, two);
-	expect_no_service(daemon_port(d, 0));
+	for (int i = 0; i < 2; i++) {
+		fd = socks_dial(d);
+		socks_ask(fd, "127.0.0.1", port);
+		expect_failure(fd, 1);
+		close(fd);
+	}
+	expect_log(d,
+		"limit of 2 tunnels reached, half_closed_cut=0 refused=1, "
+		"most tunnels: 127.0.0.1 3\n");
+	ck_assert_int_eq(log_count(d, "limit of 2 tunnels"), 1);
 	tunnel_check(one);
 	tunnel_check(two);
 	tunnel_close(one);
-	expect_room(d);
-	tunnel_check(two);
+	tunnel_open(d, listener, one);
+	tunnel_close(one);
 	tunnel_close(two);
+	stop_daemon(d);
+}
+END_TEST
+
+/* At the limit of one tunnel. Whether the client that waited got its place. */
+static bool
+place_is_handed_on(struct daemon *d, int listener, uint16_t port)
+{
+	int tunnel[2], fd;
+	bool served;
+
+	tunnel_open(d, listener, tunnel);
+	fd = mustdial(daemon_port(d, 0));
+	mustsend(fd, BYTES(GREETING));
+	expect_silence(fd, 100);
+	tunnel_close(tunnel);
+	expect_bytes(fd, BYTES("\5\0"));
+	socks_ask(fd, "127.0.0.1", port);
+	served = recv(fd, (char[4]){ 0 }, 2, MSG_WAITALL | MSG_PEEK) == 2;
+	if (served) {
+		char reply[2];
+
+		ck_assert_int_eq(recv(fd, reply, 2, MSG_PEEK), 2);
+		served = reply[1] == 0;
+	}
+	if (served)
+		close(mustaccept(listener));
+	close(fd);
+	return served;
+}
+
+START_TEST(client_at_the_limit_waits_for_a_place)
+{
+	struct daemon *d = start_dcsd("limits: { tunnels = 1; };");
+	uint16_t port;
+	int listener = mustlisten("127.0.0.1", &port), tries = 0;
+
+	/* It waits for a second: on a busy machine that may be over at once. */
+	while (!place_is_handed_on(d, listener, port))
+		ck_assert_int_lt(++tries, 10);
+	stop_daemon(d);
+}
+END_TEST
+
+START_TEST(half_closed_tunnel_makes_room_at_the_limit)
+{
+	struct daemon *d = start_dcsd("limits: { tunnels = 2; };");
+	uint16_t port;
+	int listener = mustlisten("127.0.0.1", &port), half[2], whole[2], more[2];
+
+	tunnel_open(d, listener, half);
+	tunnel_open(d, listener, whole);
+	half_close(half[CLIENT]);
+	expect_eof(half[TARGET]);
+	tunnel_open(d, listener, more);
+	expect_reset(half[CLIENT]);
+	expect_log_line(d, "tunnel id=.* end=limit");
+	expect_log(d, "limit of 2 tunnels reached, half_closed_cut=1 refused=0, ");
+	tunnel_check(whole);
+	tunnel_check(more);
+	tunnel_close(more);
+	tunnel_close(whole);
+	close(half[TARGET]);
+	close(half[CLIENT]);
+	stop_daemon(d);
+}
+END_TEST
+
+START_TEST(clients_that_give_up_at_the_limit_cost_nothing)
+{
+	struct daemon *d = start_dcsd("limits: { tunnels = 1; };");
+	uint16_t port;
+	int listener = mustlisten("127.0.0.1", &port), tunnel[2];
+
+	tunnel_open(d, listener, tunnel);
+	daemon_mark(d);
+	for (int i = 0; i < 100; i++)
+		reset(mustdial(daemon_port(d, 0)));
+	expect_baseline(d);
+	tunnel_check(tunnel);
+	tunnel_close(tunnel);
+	tunnel_open(d, listener, tunnel);
+	tunnel_close(tunnel);
 	stop_daemon(d);
 }
 END_TEST
@@ -207,6 +281,9 @@ START_TEST(connect_and_close_a_thousand_times_leaves_nothing)
 
 	for (int i = 0; i < 1000; i++)
 		close(mustdial(daemon_port(d, 0)));
+	/* As HAProxy does it: a reset, behind the answer to its greeting. */
+	for (int i = 0; i < 100; i++)
+		reset(socks_dial(d));
 	expect_baseline(d);
 	/* A health checker must not fill the log. */
 	ck_assert_int_lt(log_count(d, "\n"), 50);
@@ -349,7 +426,10 @@ main(void)
 	tcase_add_test(tc, dribbled_request_ends_at_the_same_deadline);
 	tcase_add_test(tc, client_may_park_before_its_request);
 	tcase_add_test(tc, parked_client_ends_at_its_limit);
-	tcase_add_test(tc, client_over_the_limit_is_reset_and_others_stay);
+	tcase_add_test(tc, client_beyond_the_limit_gets_rep_1_and_others_stay);
+	tcase_add_test(tc, client_at_the_limit_waits_for_a_place);
+	tcase_add_test(tc, half_closed_tunnel_makes_room_at_the_limit);
+	tcase_add_test(tc, clients_that_give_up_at_the_limit_cost_nothing);
 	tcase_add_test(tc, log_line_has_every_field_in_its_order);
 	tcase_add_test(tc, connect_and_close_a_thousand_times_leaves_nothing);
 	tcase_add_test(tc, unknown_key_is_exit_78_with_file_and_line);

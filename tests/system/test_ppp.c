@@ -357,6 +357,7 @@ START_TEST(client_over_the_limit_is_reset)
 	start("limits: { tunnels = 1; };");
 	dial_tunnel();
 	expect_no_service(daemon_port(d, 0));
+	expect_log(d, "limit of 1 tunnels reached, half_closed_cut=0 refused=1, ");
 	tunnel_check(fd);
 	tunnel_close(fd);
 	stop_daemon(d);

@@ -17,30 +17,35 @@
 static const struct io_limit patient = { IO_FOREVER, -1 };
 
 static struct dcsd_conf conf;
-static struct admit *admit;
+static struct admit admit;
+static struct generation *generation;
 static struct conns *conns;
 static struct inbox in;
 static enum end end;
 static const char *why;
 
 static enum gate_answer
-enter(void *arg, const struct addr *peer, const char **reason)
+enter(void *config, const struct addr *peer, const char **reason)
 {
-	(void)arg;
-	return admit_enter(admit, peer, reason);
+	return admit_enter(config, peer, reason);
 }
 
 static void
-leave(void *arg, const struct addr *client)
+leave(void *config, const struct addr *client)
 {
-	(void)arg;
-	admit_leave(admit, client);
+	admit_leave(config, client);
+}
+
+static void
+free_nothing(void *config)
+{
+	(void)config;
 }
 
 static void
 set_up(void)
 {
-	const struct gate gate = { enter, leave, NULL };
+	const struct gate gate = { enter, leave, false };
 
 	log_open("test", 0, LOG_L_ERROR, true);
 	memset(&conf, 0, sizeof(conf));
@@ -51,9 +56,11 @@ set_up(void)
 	in.len = 0;
 	end = END_NONE;
 	why = NULL;
-	admit = admit_new(&conf);
+	admit = (struct admit){ &conf, standing_new() };
+	ck_assert_ptr_nonnull(admit.standing);
+	generation = generation_new(&admit, free_nothing);
+	ck_assert_ptr_nonnull(generation);
 	conns = conns_new(0, &gate);
-	ck_assert_ptr_nonnull(admit);
 	ck_assert_ptr_nonnull(conns);
 }
 
@@ -61,7 +68,8 @@ static void
 tear_down(void)
 {
 	conns_free(conns);
-	admit_free(admit);
+	generation_release(generation);
+	standing_release(admit.standing);
 	auth_conf_free(&conf.auth);
 	cidrs_free(&conf.proxies);
 }
@@ -94,7 +102,7 @@ come_from(const char *ip, int *other)
 
 	tcp_pair(ends);
 	*other = ends[1];
-	conn = conns_add(conns, &ends[0], &peer, NULL, &why);
+	conn = conns_add(conns, generation, &ends[0], &peer, NULL, &why);
 	if (!conn) {
 		close(ends[0]);
 		close(ends[1]);
@@ -120,7 +128,7 @@ proxied(const void *bytes, size_t size, int *other, int *result)
 	ck_assert_ptr_nonnull(conn);
 	ck_assert_int_eq(io_write(*other, bytes, size, &patient), 0);
 	in.len = 0;
-	*result = admit_proxied(admit, conn, &in, &patient, &end, &why);
+	*result = admit_proxied(&admit, conn, &in, &patient, &end, &why);
 	return conn;
 }
 
@@ -182,17 +190,17 @@ START_TEST(failed_sources_are_refused_and_others_are_not)
 	struct conn *conn;
 	int other;
 
-	admit_failed(admit, &bad, "ann", 3, "wrong password");
+	admit_failed(&admit, &bad, "ann", 3, "wrong password");
 	conn = come_from("192.0.2.1", &other);
 	ck_assert_ptr_nonnull(conn);
 	go(conn, other);
-	admit_failed(admit, &bad, "ann", 3, "wrong password");
+	admit_failed(&admit, &bad, "ann", 3, "wrong password");
 	ck_assert_ptr_null(come_from("192.0.2.1", &other));
 	ck_assert_int_eq(errno, EACCES);
 	conn = come_from("192.0.2.2", &other);
 	ck_assert_ptr_nonnull(conn);
 	go(conn, other);
-	admit_passed(admit, &bad);
+	admit_passed(&admit, &bad);
 	conn = come_from("192.0.2.1", &other);
 	ck_assert_ptr_nonnull(conn);
 	go(conn, other);
@@ -207,7 +215,7 @@ START_TEST(a_peer_that_is_not_trusted_is_not_asked_for_a_header)
 	trust("10.0.0.0/8");
 	conn = come_from("192.0.2.1", &other);
 	/* It would wait for ever. */
-	ck_assert_int_eq(admit_proxied(admit, conn, &in, &patient, &end, &why), 0);
+	ck_assert_int_eq(admit_proxied(&admit, conn, &in, &patient, &end, &why), 0);
 	expect_client(conn, "192.0.2.1:5555");
 	go(conn, other);
 }
@@ -244,7 +252,7 @@ START_TEST(without_an_id_the_own_one_stays)
 	conn = come_from("10.0.0.1", &other);
 	memcpy(id, conn->id, sizeof(id));
 	ck_assert_int_eq(io_write(other, "PROXY UNKNOWN\r\n", 15, &patient), 0);
-	ck_assert_int_eq(admit_proxied(admit, conn, &in, &patient, &end, &why), 0);
+	ck_assert_int_eq(admit_proxied(&admit, conn, &in, &patient, &end, &why), 0);
 	ck_assert_str_eq(conn->id, id);
 	expect_client(conn, "10.0.0.1:5555");
 	go(conn, other);
@@ -306,8 +314,8 @@ START_TEST(penalties_hold_for_whom_the_header_names)
 	int other, result;
 
 	trust("10.0.0.0/8");
-	admit_failed(admit, &bad, "ann", 3, "wrong password");
-	admit_failed(admit, &bad, "ann", 3, "wrong password");
+	admit_failed(&admit, &bad, "ann", 3, "wrong password");
+	admit_failed(&admit, &bad, "ann", 3, "wrong password");
 	conn = proxied_for("192.0.2.1", &other, &result);
 	ck_assert_int_eq(result, -1);
 	ck_assert_int_eq(end, END_DENIED);
@@ -326,8 +334,8 @@ START_TEST(a_proxy_itself_is_neither_counted_nor_refused)
 
 	conf.per_client = 1;
 	trust("10.0.0.0/8");
-	admit_failed(admit, &proxy, "ann", 3, "wrong password");
-	admit_failed(admit, &proxy, "ann", 3, "wrong password");
+	admit_failed(&admit, &proxy, "ann", 3, "wrong password");
+	admit_failed(&admit, &proxy, "ann", 3, "wrong password");
 	for (int i = 0; i < 4; i++) {
 		conn[i] = proxied("PROXY UNKNOWN\r\n", 15, &other[i], &result);
 		ck_assert_int_eq(result, 0);
@@ -377,7 +385,7 @@ START_TEST(a_trusted_peer_must_send_a_header)
 	conn = come_from("10.0.0.1", &other);
 	ck_assert_int_eq(io_write(other, f->bytes, f->size, &patient), 0);
 	shutdown(other, SHUT_WR);
-	ck_assert_int_eq(admit_proxied(admit, conn, &in, &patient, &end, &why), -1);
+	ck_assert_int_eq(admit_proxied(&admit, conn, &in, &patient, &end, &why), -1);
 	ck_assert_int_eq(end, f->end);
 	ck_assert_str_eq(why, f->why);
 	go(conn, other);
@@ -393,7 +401,7 @@ START_TEST(a_header_that_does_not_come_in_time_ends_it)
 	trust("10.0.0.0/8");
 	conn = come_from("10.0.0.1", &other);
 	ck_assert_int_eq(io_write(other, "PROXY ", 6, &patient), 0);
-	ck_assert_int_eq(admit_proxied(admit, conn, &in, &limit, &end, &why), -1);
+	ck_assert_int_eq(admit_proxied(&admit, conn, &in, &limit, &end, &why), -1);
 	ck_assert_int_eq(end, END_HANDSHAKE_TIMEOUT);
 	ck_assert_str_eq(why, "no PROXY header in time");
 	go(conn, other);

@@ -123,13 +123,13 @@ static void
 use_pipelining(enum pipelining known)
 {
 	ask.upstream->pipelined = true;
-	atomic_store(&ask.upstream->pipelining, known);
+	atomic_store(&ask.upstream->state->pipelining, known);
 }
 
 static enum pipelining
 known(void)
 {
-	return atomic_load(&ask.upstream->pipelining);
+	return atomic_load(&ask.upstream->state->pipelining);
 }
 
 static void *
@@ -939,7 +939,7 @@ START_TEST(what_another_one_has_found_out_is_not_told_again)
 	use_pipelining(PIPELINING_UNKNOWN);
 	begin();
 	fd = accept_pipelined();
-	atomic_store(&ask.upstream->pipelining, PIPELINING_FAILS);
+	atomic_store(&ask.upstream->state->pipelining, PIPELINING_FAILS);
 	close(fd);
 	fd = accept_request();
 	mustsend(fd, BYTES(REPLY));
@@ -948,7 +948,7 @@ START_TEST(what_another_one_has_found_out_is_not_told_again)
 	use_pipelining(PIPELINING_WORKS);
 	begin();
 	fd = accept_pipelined();
-	atomic_store(&ask.upstream->pipelining, PIPELINING_FAILS);
+	atomic_store(&ask.upstream->state->pipelining, PIPELINING_FAILS);
 	close(fd);
 	expect_result(HOP_UPSTREAM_FAILED, "closed the connection during the handshake");
 	ck_assert_int_eq(known(), PIPELINING_FAILS);

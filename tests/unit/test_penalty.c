@@ -27,7 +27,7 @@ set_up(void)
 {
 	penalty_conf_init(&conf);
 	clock_ms = 5000;
-	p = penalty_new(&conf, now_ms);
+	p = penalty_new(now_ms);
 	ck_assert_ptr_nonnull(p);
 }
 
@@ -55,7 +55,7 @@ fails(const char *ip, int n)
 	struct penalty_result result = { 0, 0, false };
 
 	while (n-- > 0)
-		result = penalty_failed(p, &a);
+		result = penalty_failed(p, &conf, &a);
 	return result;
 }
 
@@ -64,7 +64,7 @@ refuses(const char *ip)
 {
 	struct addr a = address(ip);
 	const char *why = NULL;
-	bool refused = penalty_refuses(p, &a, &why);
+	bool refused = penalty_refuses(p, &conf, &a, &why);
 
 	ck_assert(!refused || why);
 	return refused;
@@ -221,6 +221,28 @@ START_TEST(a_first_beyond_the_most_is_the_most)
 }
 END_TEST
 
+START_TEST(another_configuration_takes_over_what_has_failed)
+{
+	struct penalty_conf next;
+	struct addr a = address("192.0.2.1");
+	const char *why;
+
+	penalty_conf_init(&next);
+	next.after = 3;
+	next.forget_ms = 10 * 1000;
+	(void)fails("192.0.2.1", 2);
+	ck_assert_int_eq(penalty_failed(p, &next, &a).refused_ms, 1000);
+	ck_assert(penalty_refuses(p, &next, &a, &why));
+	next.after = 0;
+	ck_assert(!penalty_refuses(p, &next, &a, &why));
+	next.after = 5;
+	ck_assert(penalty_refuses(p, &next, &a, &why));
+	clock_ms += 10 * 1000;
+	ck_assert_int_eq(penalty_failed(p, &next, &a).failures, 1);
+	penalty_conf_free(&next);
+}
+END_TEST
+
 /* The i-th of many sources. */
 static struct addr
 nth(unsigned i)
@@ -241,7 +263,7 @@ START_TEST(of_too_many_sources_the_quiet_ones_are_forgotten)
 	conf.first_ms = conf.most_ms = 300000;
 	for (unsigned i = 0; i < 10 * PENALTY_SOURCES; i++) {
 		a = nth(i);
-		(void)penalty_failed(p, &a);
+		(void)penalty_failed(p, &conf, &a);
 		if (i % 64 == 0) {
 			clock_ms++;
 			(void)fails("192.0.2.2", 1);
@@ -249,7 +271,7 @@ START_TEST(of_too_many_sources_the_quiet_ones_are_forgotten)
 	}
 	ck_assert_int_eq(fails("192.0.2.1", 1).failures, 1);
 	ck_assert(refuses("192.0.2.2"));
-	ck_assert_int_eq(penalty_failed(p, &a).failures, 2);
+	ck_assert_int_eq(penalty_failed(p, &conf, &a).failures, 2);
 }
 END_TEST
 
@@ -260,11 +282,11 @@ START_TEST(a_table_that_is_half_full_forgets_nobody_or_hardly)
 
 	for (unsigned i = 0; i < PENALTY_SOURCES / 2; i++) {
 		a = nth(i);
-		(void)penalty_failed(p, &a);
+		(void)penalty_failed(p, &conf, &a);
 	}
 	for (unsigned i = 0; i < PENALTY_SOURCES / 2; i++) {
 		a = nth(i);
-		if (penalty_failed(p, &a).failures != 2)
+		if (penalty_failed(p, &conf, &a).failures != 2)
 			forgotten++;
 	}
 	ck_assert_uint_le(forgotten, PENALTY_SOURCES / 50);
@@ -278,9 +300,9 @@ fail_often(void *arg)
 	struct addr a = address(ip), shared = address("198.51.100.1");
 
 	for (int i = 0; i < 5000; i++) {
-		(void)penalty_failed(p, &a);
-		(void)penalty_failed(p, &shared);
-		(void)penalty_refuses(p, &shared, &why);
+		(void)penalty_failed(p, &conf, &a);
+		(void)penalty_failed(p, &conf, &shared);
+		(void)penalty_refuses(p, &conf, &shared, &why);
 	}
 	return NULL;
 }
@@ -366,6 +388,7 @@ main(void)
 	tcase_add_test(tc, exempt_networks_have_no_penalties);
 	tcase_add_test(tc, after_0_switches_penalties_off);
 	tcase_add_test(tc, a_first_beyond_the_most_is_the_most);
+	tcase_add_test(tc, another_configuration_takes_over_what_has_failed);
 	tcase_add_test(tc, of_too_many_sources_the_quiet_ones_are_forgotten);
 	tcase_add_test(tc, a_table_that_is_half_full_forgets_nobody_or_hardly);
 	tcase_add_test(tc, no_failure_is_lost_between_threads);

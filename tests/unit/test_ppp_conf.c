@@ -798,7 +798,7 @@ START_TEST(every_port_has_its_own_balance_and_health)
 		for (int t = 0; t < 2; t++)
 			for (int u = 0; u < 2; u++)
 				ck_assert_mem_eq(
-					&port->targets[t].seen[u], &well, sizeof(well));
+					port->targets[t].seen[u], &well, sizeof(well));
 	}
 	end();
 }

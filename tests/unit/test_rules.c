@@ -240,13 +240,66 @@ END_TEST
 
 START_TEST(a_rule_has_its_limit)
 {
-	read_rules("{ action = \"allow\"; limit = 2; idle = 7; }");
+	struct tally *tunnels = tally_new();
+
+	read_rules(
+		"{ action = \"allow\"; limit = 2; idle = 7; }, { action = \"allow\"; }");
 	ck_assert_int_eq(rules.list[0].idle_ms, 7000);
-	ck_assert(rule_enter(&rules.list[0]));
-	ck_assert(rule_enter(&rules.list[0]));
-	ck_assert(!rule_enter(&rules.list[0]));
-	rule_leave(&rules.list[0]);
-	ck_assert(rule_enter(&rules.list[0]));
+	ck_assert(rule_enter(&rules.list[0], tunnels));
+	ck_assert(rule_enter(&rules.list[0], tunnels));
+	ck_assert(!rule_enter(&rules.list[0], tunnels));
+	for (int i = 0; i < 5; i++)
+		ck_assert(rule_enter(&rules.list[1], tunnels));
+	rule_leave(&rules.list[0], tunnels);
+	ck_assert(rule_enter(&rules.list[0], tunnels));
+	tally_free(tunnels);
+}
+END_TEST
+
+START_TEST(rules_of_one_name_have_limits_of_their_own)
+{
+	struct tally *tunnels = tally_new();
+
+	read_rules("{ name = \"a\"; action = \"allow\"; limit = 1; },"
+		   "{ name = \"a\"; action = \"allow\"; limit = 1; }");
+	ck_assert(rule_enter(&rules.list[0], tunnels));
+	ck_assert(!rule_enter(&rules.list[0], tunnels));
+	ck_assert(rule_enter(&rules.list[1], tunnels));
+	rule_leave(&rules.list[0], tunnels);
+	ck_assert(!rule_enter(&rules.list[1], tunnels));
+	tally_free(tunnels);
+}
+END_TEST
+
+START_TEST(a_rule_is_counted_on_where_it_stands_in_other_rules)
+{
+	struct tally *tunnels = tally_new();
+	struct rules old;
+
+	read_rules("{ action = \"allow\"; limit = 1; },"
+		   "{ name = \"a\"; action = \"allow\"; limit = 1; },"
+		   "{ action = \"allow\"; limit = 1; }");
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(rule_enter(&rules.list[i], tunnels));
+	old = rules;
+	rules = (struct rules){ NULL, 0 };
+	read_rules("{ name = \"a\"; action = \"allow\"; limit = 2; },"
+		   "{ action = \"allow\"; limit = 1; },"
+		   "{ name = \"b\"; action = \"allow\"; limit = 1; },"
+		   "{ action = \"allow\"; limit = 1; }");
+	ck_assert(rule_enter(&rules.list[0], tunnels));
+	ck_assert(!rule_enter(&rules.list[0], tunnels));
+	ck_assert(!rule_enter(&rules.list[1], tunnels));
+	ck_assert(rule_enter(&rules.list[2], tunnels));
+	ck_assert(!rule_enter(&rules.list[3], tunnels));
+	for (size_t i = 0; i < 3; i++)
+		rule_leave(&old.list[i], tunnels);
+	rules_free(&old);
+	ck_assert(rule_enter(&rules.list[0], tunnels));
+	ck_assert(!rule_enter(&rules.list[0], tunnels));
+	ck_assert(rule_enter(&rules.list[1], tunnels));
+	ck_assert(rule_enter(&rules.list[3], tunnels));
+	tally_free(tunnels);
 }
 END_TEST
 
@@ -372,6 +425,8 @@ main(void)
 		tc, special_addresses_need_a_rule_that_names_them, 0, COUNT(special));
 	tcase_add_test(tc, built_in_rules_are_for_loopback_and_for_who_has_authenticated);
 	tcase_add_test(tc, a_rule_has_its_limit);
+	tcase_add_test(tc, rules_of_one_name_have_limits_of_their_own);
+	tcase_add_test(tc, a_rule_is_counted_on_where_it_stands_in_other_rules);
 	tcase_add_loop_test(tc, a_wrong_rule_is_an_error_with_its_line, 0, COUNT(bad));
 	tcase_add_test(tc, families_are_ordered_as_preferred);
 	tcase_add_test(

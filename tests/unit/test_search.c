@@ -20,6 +20,7 @@
 
 #include "../system/harness.h"
 #include "log.h"
+#include "shared.h"
 #include "source.h"
 
 #define NEVER_MS 3600000
@@ -126,7 +127,13 @@ make_target(struct route_port *port, int t)
 
 	snprintf(target->address.host, sizeof(target->address.host), "t%d", t);
 	target->address.port = 80;
+	target->state = shared_new(sizeof(*target->state));
+	ck_assert_ptr_nonnull(target->state);
 	target->seen = make((size_t)port->route->n_upstreams, sizeof(*target->seen));
+	for (int u = 0; u < port->route->n_upstreams; u++) {
+		target->seen[u] = shared_new(sizeof(*target->seen[u]));
+		ck_assert_ptr_nonnull(target->seen[u]);
+	}
 	port->target_members[t] = member_of(1, hostport_text(&target->address, text));
 }
 
@@ -209,13 +216,13 @@ tell(struct route_port *port, int target, int upstream, enum hop_result result)
 static bool
 is_sick(const struct route_port *port, int target, int upstream)
 {
-	return port->targets[target].seen[upstream].failures > 0;
+	return port->targets[target].seen[upstream]->failures > 0;
 }
 
 static bool
 is_upstream_sick(int upstream)
 {
-	return upstreams[upstream]->health.failures > 0;
+	return upstreams[upstream]->state->health.failures > 0;
 }
 
 /* How many pairs and upstreams are sick. */
@@ -238,9 +245,9 @@ count_active(const struct route_port *port)
 	size_t n = 0;
 
 	for (int t = 0; t < port->n_targets; t++)
-		n += port->target_members[t].active;
+		n += port->targets[t].state->active;
 	for (int u = 0; u < port->route->n_upstreams; u++)
-		n += port->route->upstreams[u]->active;
+		n += port->route->upstreams[u]->state->active;
 	return n;
 }
 
@@ -634,7 +641,7 @@ make_ready(enum hop_result failure)
 	port->route->hold_off = at_once;
 	tell(port, 0, 0, failure);
 	port->route->hold_off = for_ever;
-	wait_ready(whole ? &upstreams[0]->health : &port->targets[0].seen[0]);
+	wait_ready(whole ? &upstreams[0]->state->health : port->targets[0].seen[0]);
 	return port;
 }
 
@@ -682,7 +689,7 @@ START_TEST(one_that_fails_again_is_held_off_again)
 	expect_pair(&s, 0, 0);
 	search_tell(&s, HOP_TARGET_FAILED, "failed");
 	search_end(&s);
-	ck_assert_uint_eq(port->targets[0].seen[0].failures, 2);
+	ck_assert_uint_eq(port->targets[0].seen[0]->failures, 2);
 	ck_assert_str_eq(pairs(port, HOP_CLIENT_LEFT), "0/1 1/0 1/1 0/0");
 }
 END_TEST
@@ -700,7 +707,7 @@ START_TEST(of_many_failures_at_the_same_time_one_counts)
 		search_tell(&s[i], HOP_UPSTREAM_FAILED, "failed");
 		search_end(&s[i]);
 	}
-	ck_assert_uint_eq(upstreams[0]->health.failures, 1);
+	ck_assert_uint_eq(upstreams[0]->state->health.failures, 1);
 }
 END_TEST
 
@@ -752,6 +759,85 @@ START_TEST(a_pair_behind_an_upstream_that_is_held_off_cannot_be_claimed)
 }
 END_TEST
 
+/* ---- what an administrator has disabled ---- */
+
+START_TEST(a_disabled_upstream_is_given_to_nobody)
+{
+	struct route_port *port = make_first(2, 2);
+
+	atomic_store(&upstreams[0]->state->disabled, true);
+	ck_assert_str_eq(pairs(port, HOP_TARGET_FAILED), "0/1 1/1");
+	ck_assert_str_eq(pairs(port, HOP_UPSTREAM_FAILED), "0/1");
+	atomic_store(&upstreams[0]->state->disabled, false);
+	ck_assert_str_eq(pairs(port, HOP_CLIENT_LEFT), "0/0 1/0 0/1 1/1");
+}
+END_TEST
+
+START_TEST(a_disabled_target_is_given_to_nobody)
+{
+	struct route_port *port = make_first(3, 2);
+
+	atomic_store(&port->targets[1].state->disabled, true);
+	ck_assert_str_eq(pairs(port, HOP_REFUSED), "0/0 2/0 0/1 2/1");
+}
+END_TEST
+
+START_TEST(when_all_are_disabled_there_is_nothing_left)
+{
+	struct route_port *port = make_first(2, 1);
+	struct search s;
+
+	atomic_store(&upstreams[0]->state->disabled, true);
+	search_begin(&s, port, &client);
+	ck_assert(!search_next(&s));
+	ck_assert_ptr_null(search_target(&s));
+	search_end(&s);
+	ck_assert(!search_any_well(port));
+	atomic_store(&upstreams[0]->state->disabled, false);
+	ck_assert(search_any_well(port));
+	for (int t = 0; t < 2; t++)
+		atomic_store(&port->targets[t].state->disabled, true);
+	ck_assert_str_eq(pairs(port, HOP_OK), "");
+	ck_assert(!search_any_well(port));
+}
+END_TEST
+
+START_TEST(one_that_is_disabled_meanwhile_is_not_given_any_more)
+{
+	struct route_port *port = make_first(2, 2);
+	struct search s;
+
+	search_begin(&s, port, &client);
+	expect_pair(&s, 0, 0);
+	search_tell(&s, HOP_TARGET_FAILED, "failed");
+	atomic_store(&port->targets[1].state->disabled, true);
+	expect_pair(&s, 0, 1);
+	ck_assert_int_eq(s.left, 0);
+	ck_assert(!search_next(&s));
+	search_end(&s);
+	ck_assert_uint_eq(count_active(port), 0);
+}
+END_TEST
+
+START_TEST(the_state_tells_what_is_disabled)
+{
+	struct route_port *port = make_first(1, 1);
+
+	ck_assert(search_may(port, 0, 0));
+	ck_assert(!search_target_state(port, 0, 0).disabled);
+	ck_assert(!search_upstream_state(upstreams[0]).disabled);
+	atomic_store(&port->targets[0].state->disabled, true);
+	ck_assert(!search_may(port, 0, 0));
+	ck_assert(search_target_state(port, 0, 0).disabled);
+	ck_assert(search_target_state(port, 0, 0).well);
+	ck_assert(!search_upstream_state(upstreams[0]).disabled);
+	atomic_store(&port->targets[0].state->disabled, false);
+	atomic_store(&upstreams[0]->state->disabled, true);
+	ck_assert(!search_may(port, 0, 0));
+	ck_assert(search_upstream_state(upstreams[0]).disabled);
+}
+END_TEST
+
 /* ---- the balance ---- */
 
 START_TEST(active_goes_up_and_down)
@@ -763,14 +849,14 @@ START_TEST(active_goes_up_and_down)
 	search_end(&s);
 	ck_assert_uint_eq(count_active(port), 0);
 	expect_pair(&s, 0, 0);
-	ck_assert_uint_eq(port->target_members[0].active, 1);
-	ck_assert_uint_eq(upstreams[0]->active, 1);
+	ck_assert_uint_eq(port->targets[0].state->active, 1);
+	ck_assert_uint_eq(upstreams[0]->state->active, 1);
 	ck_assert_uint_eq(count_active(port), 2);
 	search_tell(&s, HOP_UPSTREAM_FAILED, "failed");
 	expect_pair(&s, 0, 1);
-	ck_assert_uint_eq(port->target_members[0].active, 1);
-	ck_assert_uint_eq(upstreams[0]->active, 0);
-	ck_assert_uint_eq(upstreams[1]->active, 1);
+	ck_assert_uint_eq(port->targets[0].state->active, 1);
+	ck_assert_uint_eq(upstreams[0]->state->active, 0);
+	ck_assert_uint_eq(upstreams[1]->state->active, 1);
 	search_tell(&s, HOP_OK, NULL);
 	ck_assert_uint_eq(count_active(port), 2);
 	search_end(&s);
@@ -818,9 +904,9 @@ START_TEST(least_follows_active)
 
 	begin_many(s, 12, port);
 	for (int t = 0; t < 3; t++)
-		ck_assert_uint_eq(port->target_members[t].active, 4);
+		ck_assert_uint_eq(port->targets[t].state->active, 4);
 	for (int u = 0; u < 2; u++)
-		ck_assert_uint_eq(upstreams[u]->active, 6);
+		ck_assert_uint_eq(upstreams[u]->state->active, 6);
 	for (int i = 0; i < 12; i++) {
 		int target = s[i].target, upstream = s[i].upstream;
 
@@ -863,9 +949,9 @@ START_TEST(weights_share_out_clients)
 	port->upstream_members[0].weight = 2;
 	begin_many(s, 60, port);
 	for (int t = 0; t < 3; t++)
-		ck_assert_uint_eq(port->target_members[t].active, 10 * (t + 1));
-	ck_assert_uint_eq(upstreams[0]->active, 40);
-	ck_assert_uint_eq(upstreams[1]->active, 20);
+		ck_assert_uint_eq(port->targets[t].state->active, 10 * (t + 1));
+	ck_assert_uint_eq(upstreams[0]->state->active, 40);
+	ck_assert_uint_eq(upstreams[1]->state->active, 20);
 	end_many(s, 60);
 }
 END_TEST
@@ -1132,7 +1218,7 @@ START_TEST(a_route_has_no_more_tunnels_than_its_limit)
 	ck_assert(!route_enter(route));
 	route_leave(route);
 	ck_assert(route_enter(route));
-	ck_assert_int_eq(atomic_load(&route->tunnels), 101);
+	ck_assert_int_eq(atomic_load(route->tunnels), 101);
 }
 END_TEST
 
@@ -1145,7 +1231,7 @@ come_and_go(void *arg)
 
 	for (int i = 0; i < 1000; i++) {
 		in = route_enter(route);
-		ck_assert_int_le(atomic_load(&route->tunnels), THREADS - 1);
+		ck_assert_int_le(atomic_load(route->tunnels), THREADS - 1);
 		if (in)
 			route_leave(route);
 	}
@@ -1163,7 +1249,7 @@ START_TEST(many_threads_do_not_get_over_the_limit)
 			pthread_create(&threads[i], NULL, come_and_go, route), 0);
 	for (int i = 0; i < 2 * THREADS; i++)
 		pthread_join(threads[i], NULL);
-	ck_assert_int_eq(atomic_load(&route->tunnels), 0);
+	ck_assert_int_eq(atomic_load(route->tunnels), 0);
 }
 END_TEST
 
@@ -1209,6 +1295,11 @@ main(void)
 	tcase_add_test(tc, claim_gives_an_upstream_to_one_only);
 	tcase_add_test(tc, what_is_well_or_held_off_cannot_be_claimed);
 	tcase_add_test(tc, a_pair_behind_an_upstream_that_is_held_off_cannot_be_claimed);
+	tcase_add_test(tc, a_disabled_upstream_is_given_to_nobody);
+	tcase_add_test(tc, a_disabled_target_is_given_to_nobody);
+	tcase_add_test(tc, when_all_are_disabled_there_is_nothing_left);
+	tcase_add_test(tc, one_that_is_disabled_meanwhile_is_not_given_any_more);
+	tcase_add_test(tc, the_state_tells_what_is_disabled);
 	tcase_add_test(tc, active_goes_up_and_down);
 	tcase_add_test(tc, active_is_none_when_nothing_is_left);
 	tcase_add_test(tc, least_follows_active);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -61,12 +62,11 @@ serve_taken(struct conn *conn, struct crew *crew)
 
 /* Serves by sending the text that the place was opened for, until the client ends. */
 static void
-serve(struct conn *conn, struct crew *crew, void *arg)
+serve(struct conn *conn, struct crew *crew)
 {
 	const char *text = conn->via;
 	char c;
 
-	(void)arg;
 	if (conn->own) {
 		serve_taken(conn, crew);
 		return;
@@ -102,19 +102,82 @@ leave(void *arg, const struct addr *client)
 	gate_inside--;
 }
 
-static const struct gate gate = { enter, leave, &gate_most };
+static const struct gate gate = { enter, leave, false };
+
+static _Atomic int freed; /* configurations */
+
+static void
+count_freed(void *config)
+{
+	(void)config;
+	freed++;
+}
+
+static struct generation *
+new_generation(void)
+{
+	struct generation *g = generation_new(&gate_most, count_freed);
+
+	ck_assert_ptr_nonnull(g);
+	return g;
+}
+
+/* Listens at the places, as of a new configuration. */
+static void
+change_places(struct server *s)
+{
+	struct generation *g = new_generation();
+	const struct server_place *failed;
+
+	ck_assert_int_eq(server_prepare(s, g, places.list, places.n, &failed), 0);
+	server_commit(s);
+	generation_release(g);
+}
 
 /* A server at the places that does not accept yet. */
 static struct server *
 make_gated(int max, const struct gate *with)
 {
-	struct server *s = server_new(serve, NULL, max, with);
-	const struct server_place *failed;
+	struct server *s = server_new(serve, max, with);
 
 	log_open("test", 0, LOG_L_ERROR, true);
 	ck_assert_ptr_nonnull(s);
-	ck_assert_int_eq(server_bind(s, places.list, places.n, &failed), 0);
+	change_places(s);
 	return s;
+}
+
+struct listeners_seen {
+	size_t n;
+	struct addr addr[8];
+	const void *via[8];
+};
+
+static void
+see_listener(const struct listener *listener, void *arg)
+{
+	struct listeners_seen *seen = arg;
+
+	ck_assert_uint_lt(seen->n, 8);
+	seen->addr[seen->n] = listener->socket->addr;
+	seen->via[seen->n++] = listener->via;
+}
+
+static struct listeners_seen
+listeners_of(struct server *s)
+{
+	struct listeners_seen seen = { .n = 0 };
+
+	server_each_listener(s, see_listener, &seen);
+	return seen;
+}
+
+static struct addr
+address(struct server *s, size_t i)
+{
+	struct listeners_seen seen = listeners_of(s);
+
+	ck_assert_uint_lt(i, seen.n);
+	return seen.addr[i];
 }
 
 /* A running server at the places. */
@@ -178,17 +241,18 @@ expect_reset(const struct addr *at)
 START_TEST(each_place_hands_on_what_it_was_opened_for)
 {
 	static const char a[] = "a", b[] = "b";
+	struct listeners_seen seen;
 	struct server *s;
-	const void *via;
 	int fd[2];
 
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", a));
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", b));
 	s = start(0);
-	ck_assert_uint_eq(server_listeners(s), 2);
+	seen = listeners_of(s);
+	ck_assert_uint_eq(seen.n, 2);
 	for (size_t i = 0; i < 2; i++) {
-		fd[i] = dial(server_listener(s, i, &via));
-		expect_text(fd[i], via);
+		fd[i] = dial(&seen.addr[i]);
+		expect_text(fd[i], seen.via[i]);
 	}
 	ck_assert_uint_eq(conns_count(server_conns(s)), 2);
 	close(fd[0]);
@@ -201,12 +265,11 @@ START_TEST(at_the_limit_clients_are_reset_and_later_ones_served)
 {
 	struct server *s;
 	struct addr at;
-	const void *via;
 	int first;
 
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", "x"));
 	s = start(1);
-	at = *server_listener(s, 0, &via);
+	at = address(s, 0);
 	first = dial(&at);
 	expect_text(first, "x");
 	expect_reset(&at);
@@ -223,13 +286,12 @@ START_TEST(whom_the_gate_refuses_is_reset_and_never_served)
 {
 	struct server *s;
 	struct addr at;
-	const void *via;
 	int fd;
 
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", "x"));
 	gate_most = 1;
 	s = start_gated(0, &gate);
-	at = *server_listener(s, 0, &via);
+	at = address(s, 0);
 	fd = dial(&at);
 	expect_text(fd, "x");
 	expect_reset(&at);
@@ -250,13 +312,12 @@ START_TEST(a_client_that_the_limit_turns_away_leaves_the_gate)
 {
 	struct server *s;
 	struct addr at;
-	const void *via;
 	int fd;
 
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", "x"));
 	gate_most = 100;
 	s = start_gated(1, &gate);
-	at = *server_listener(s, 0, &via);
+	at = address(s, 0);
 	fd = dial(&at);
 	expect_text(fd, "x");
 	expect_reset(&at);
@@ -278,8 +339,9 @@ pass(void *arg, const struct addr *peer, const char **why)
 
 START_TEST(a_conn_leaves_the_gate_as_the_client_it_was_counted_as)
 {
-	const struct gate open = { pass, leave, &gate_most };
+	const struct gate open = { pass, leave, false };
 	struct conns *conns = conns_new(0, &open);
+	struct generation *g = new_generation();
 	struct addr peer, client;
 	const char *why;
 	struct conn *conn;
@@ -288,7 +350,7 @@ START_TEST(a_conn_leaves_the_gate_as_the_client_it_was_counted_as)
 	ck_assert(addr_from_text(&peer, "127.0.0.1", 1));
 	ck_assert(addr_from_text(&client, "192.0.2.1", 2));
 	tcp_pair(ends);
-	conn = conns_add(conns, &ends[0], &peer, NULL, &why);
+	conn = conns_add(conns, g, &ends[0], &peer, NULL, &why);
 	ck_assert_ptr_nonnull(conn);
 	ck_assert_int_eq(ends[0], -1);
 	ck_assert(!conn->counted);
@@ -301,6 +363,9 @@ START_TEST(a_conn_leaves_the_gate_as_the_client_it_was_counted_as)
 	conn_end(conn);
 	ck_assert_int_eq(gate_inside, 0);
 	ck_assert(addr_equal(&gate_left, &client));
+	ck_assert_int_eq(freed, 0);
+	generation_release(g);
+	ck_assert_int_eq(freed, 1);
 	conns_free(conns);
 	close(ends[1]);
 }
@@ -309,6 +374,7 @@ END_TEST
 START_TEST(an_id_that_is_too_long_is_cut_and_none_keeps_the_own)
 {
 	struct conns *conns = conns_new(0, NULL);
+	struct generation *g = new_generation();
 	char id[2 * CONN_ID], own[CONN_ID];
 	struct addr peer;
 	const char *why;
@@ -317,7 +383,7 @@ START_TEST(an_id_that_is_too_long_is_cut_and_none_keeps_the_own)
 
 	ck_assert(addr_from_text(&peer, "127.0.0.1", 1));
 	tcp_pair(ends);
-	conn = conns_add(conns, &ends[0], &peer, NULL, &why);
+	conn = conns_add(conns, g, &ends[0], &peer, NULL, &why);
 	ck_assert_ptr_nonnull(conn);
 	memcpy(own, conn->id, sizeof(own));
 	conn_set_client(conn, &peer, NULL);
@@ -327,6 +393,9 @@ START_TEST(an_id_that_is_too_long_is_cut_and_none_keeps_the_own)
 	conn_set_client(conn, &peer, id);
 	ck_assert_uint_eq(strlen(conn->id), CONN_ID - 1);
 	conn_end(conn);
+	ck_assert_int_eq(freed, 0);
+	generation_release(g);
+	ck_assert_int_eq(freed, 1);
 	conns_free(conns);
 	close(ends[1]);
 }
@@ -336,12 +405,11 @@ START_TEST(quiesce_closes_the_port_and_keeps_the_connections)
 {
 	struct server *s;
 	struct addr at, used;
-	const void *via;
 	int fd;
 
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", "x"));
 	s = start(0);
-	at = *server_listener(s, 0, &via);
+	at = address(s, 0);
 	fd = dial(&at);
 	expect_text(fd, "x");
 	server_quiesce(s);
@@ -392,21 +460,19 @@ static const char via_a[] = "a", via_b[] = "b";
 static void
 add_places(struct addr at[3], struct server *(*begin)(int), struct server **s)
 {
-	const void *via;
 
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", via_a));
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", via_a));
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", via_b));
 	*s = begin(0);
 	for (size_t i = 0; i < 3; i++)
-		at[i] = *server_listener(*s, i, &via);
+		at[i] = address(*s, i);
 }
 
 START_TEST(what_refuses_is_one_via_and_it_comes_back_at_its_ports)
 {
 	struct server *s;
 	struct addr at[3], again;
-	const void *via;
 	int fd;
 
 	add_places(at, start, &s);
@@ -423,7 +489,7 @@ START_TEST(what_refuses_is_one_via_and_it_comes_back_at_its_ports)
 		server_refuse(s, via_a, false);
 		wait_served(&at[0], "a");
 		wait_served(&at[1], "a");
-		again = *server_listener(s, 0, &via);
+		again = address(s, 0);
 		ck_assert(addr_equal(&again, &at[0]));
 	}
 	/* Who was there before has noticed nothing. */
@@ -604,6 +670,18 @@ END_TEST
 
 static const char datagrams[] = "datagrams";
 
+static int
+take(struct server *s, const struct addr *client, const void *via, void *own)
+{
+	struct generation *g = new_generation();
+	int taken = server_take(s, g, client, via, own);
+	int keep = errno;
+
+	generation_release(g);
+	errno = keep;
+	return taken;
+}
+
 START_TEST(a_client_without_a_socket_is_served_by_a_crew)
 {
 	struct server *s;
@@ -612,7 +690,7 @@ START_TEST(a_client_without_a_socket_is_served_by_a_crew)
 
 	ck_assert(addr_from_text(&client, "192.0.2.1", 53));
 	add_places(at, start, &s);
-	ck_assert_int_eq(server_take(s, &client, datagrams, &taken), 0);
+	ck_assert_int_eq(take(s, &client, datagrams, &taken), 0);
 	ck_assert_int_eq(conns_wait(server_conns(s), io_now_ms() + 30000), 0);
 	ck_assert(addr_equal(&taken.client, &client));
 	ck_assert_ptr_eq(taken.via, datagrams);
@@ -635,7 +713,7 @@ START_TEST(a_client_without_a_socket_is_counted_and_cut_like_others)
 	tcp_pair(hold);
 	taken = (struct taken){ .hold = hold[0] };
 	add_places(at, start, &s);
-	ck_assert_int_eq(server_take(s, &client, datagrams, &taken), 0);
+	ck_assert_int_eq(take(s, &client, datagrams, &taken), 0);
 	ck_assert_uint_eq(conns_count(server_conns(s)), 1);
 	ck_assert_uint_eq(conns_cut(server_conns(s), END_SHUTDOWN), 1);
 	close(hold[1]);
@@ -658,11 +736,11 @@ START_TEST(gate_and_limit_hold_for_clients_without_a_socket)
 	taken = (struct taken){ .hold = hold[0] };
 	gate_most = 1;
 	s = start_gated(_i == 0 ? 0 : 1, &gate);
-	ck_assert_int_eq(server_take(s, &client, datagrams, &taken), 0);
+	ck_assert_int_eq(take(s, &client, datagrams, &taken), 0);
 	ck_assert_int_eq(gate_inside, 1);
 	if (_i == 1)
 		gate_most = 2;
-	ck_assert_int_eq(server_take(s, &client, datagrams, &refused), -1);
+	ck_assert_int_eq(take(s, &client, datagrams, &refused), -1);
 	ck_assert_int_eq(errno, _i == 0 ? EACCES : EUSERS);
 	ck_assert_int_eq(gate_inside, 1);
 	ck_assert_int_eq(gate_asked, 2);
@@ -688,7 +766,7 @@ take_without_threads(struct server *s, const struct addr *client)
 
 	if (geteuid() == 0)
 		ok = ok && setgid(65534) == 0 && setuid(65534) == 0;
-	ok = ok && server_take(s, client, datagrams, &taken) == -1 && errno == EAGAIN;
+	ok = ok && take(s, client, datagrams, &taken) == -1 && errno == EAGAIN;
 	ok = ok && gate_asked == 1 && gate_inside == 0;
 	ok = ok && conns_count(server_conns(s)) == 0 && taken.fd == 77;
 	_exit(ok ? 0 : 1);
@@ -731,8 +809,7 @@ take_many(void *arg)
 	for (int i = 0; i < TAKEN_EACH; i++) {
 		taker->taken[i] = (struct taken){ .hold = -1, .fd = 77 };
 		ck_assert_int_eq(
-			server_take(taker->server, &client, datagrams, &taker->taken[i]),
-			0);
+			take(taker->server, &client, datagrams, &taker->taken[i]), 0);
 	}
 	return NULL;
 }
@@ -762,7 +839,8 @@ END_TEST
 
 START_TEST(a_port_in_use_names_its_place)
 {
-	struct server *s = server_new(serve, NULL, 0, NULL);
+	struct server *s = server_new(serve, 0, NULL);
+	struct generation *g = new_generation();
 	const struct server_place *failed;
 	int fd = tcp_listen(AF_INET);
 	struct addr at;
@@ -771,8 +849,10 @@ START_TEST(a_port_in_use_names_its_place)
 	ck_assert_int_eq(net_local(fd, &at), 0);
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", "x"));
 	ck_assert_ptr_null(places_add(&places, addr_text(&at, text), "y"));
-	ck_assert_int_eq(server_bind(s, places.list, places.n, &failed), -1);
+	ck_assert_int_eq(server_prepare(s, g, places.list, places.n, &failed), -1);
 	ck_assert_int_eq(errno, EADDRINUSE);
+	generation_release(g);
+	ck_assert_int_eq(freed, 1);
 	ck_assert(addr_equal(&failed->at.addr, &at));
 	ck_assert_int_eq(server_free(s, 0), 0);
 	places_free(&places);
@@ -784,11 +864,10 @@ START_TEST(the_server_knows_its_own_sockets)
 {
 	struct server *s;
 	struct addr at;
-	const void *via;
 
 	ck_assert_ptr_null(places_add(&places, "127.0.0.1:0", "x"));
 	s = start(0);
-	at = *server_listener(s, 0, &via);
+	at = address(s, 0);
 	ck_assert(server_owns(s, &at));
 	ck_assert(addr_from_text(&at, "127.0.0.2", addr_port(&at)));
 	ck_assert(!server_owns(s, &at));
@@ -801,11 +880,11 @@ START_TEST(a_socket_of_every_address_is_known_at_those_of_this_machine_only)
 	struct server *s;
 	struct addr at;
 	uint16_t port;
-	const void *via;
 
 	ck_assert_ptr_null(places_add(&places, "0.0.0.0:0", "x"));
 	s = start(0);
-	port = addr_port(server_listener(s, 0, &via));
+	at = address(s, 0);
+	port = addr_port(&at);
 	ck_assert(addr_from_text(&at, "127.0.0.9", port));
 	ck_assert(server_owns(s, &at));
 	ck_assert(addr_from_text(&at, "192.0.2.1", port)); /* TEST-NET-1: nobody's */
@@ -826,6 +905,252 @@ START_TEST(a_place_is_listened_at_once_only)
 	ck_assert_ptr_null(places_add(&places, "127.0.0.2:8887", NULL));
 	ck_assert_uint_eq(places.n, 3);
 	places_free(&places);
+}
+END_TEST
+
+/* ---- changes of the places ---- */
+
+static void
+replace_places(const char *first, const char *via, const char *second, const char *other)
+{
+	places_free(&places);
+	ck_assert_ptr_null(places_add(&places, first, via));
+	if (second)
+		ck_assert_ptr_null(places_add(&places, second, other));
+}
+
+START_TEST(a_change_keeps_the_sockets_that_both_have)
+{
+	struct addr at[3], before;
+	struct server *s;
+
+	add_places(at, start, &s);
+	before = at[0];
+	replace_places("127.0.0.1:0", "new", NULL, NULL);
+	change_places(s);
+	ck_assert_uint_eq(listeners_of(s).n, 1);
+	at[0] = address(s, 0);
+	ck_assert(addr_equal(&at[0], &before));
+	wait_served(&before, "new");
+	wait_refused(&at[1]);
+	wait_refused(&at[2]);
+	finish(s);
+}
+END_TEST
+
+START_TEST(a_change_adds_and_leaves_out)
+{
+	struct addr at[3], added;
+	struct server *s;
+	int fd;
+
+	add_places(at, start, &s);
+	fd = dial(&at[0]);
+	expect_text(fd, "a");
+	replace_places("127.0.0.2:0", "2", NULL, NULL);
+	change_places(s);
+	added = address(s, 0);
+	wait_served(&added, "2");
+	for (int i = 0; i < 3; i++) {
+		wait_refused(&at[i]);
+		ck_assert(!server_owns(s, &at[i]));
+	}
+	ck_assert(server_owns(s, &added));
+	/* Who was served goes on, and the old configuration with it. */
+	ck_assert_int_eq(recv(fd, &(char){ 0 }, 1, MSG_DONTWAIT), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(freed, 0);
+	close(fd);
+	ck_assert_int_eq(conns_wait(server_conns(s), io_now_ms() + 30000), 0);
+	finish(s);
+	ck_assert_int_eq(freed, 2);
+}
+END_TEST
+
+START_TEST(a_change_that_is_given_up_changes_nothing)
+{
+	int before, taken = tcp_listen(AF_INET);
+	struct server *s;
+	struct addr at[3], used;
+	struct generation *g = new_generation();
+	const struct server_place *failed;
+	char text[ADDR_TEXT];
+
+	ck_assert_int_eq(net_local(taken, &used), 0);
+	add_places(at, start, &s);
+	before = count_fds();
+	replace_places("127.0.0.2:0", "x", addr_text(&used, text), "y");
+	ck_assert_int_eq(server_prepare(s, g, places.list, places.n, &failed), -1);
+	ck_assert(addr_equal(&failed->at.addr, &used));
+	replace_places("127.0.0.2:0", "x", NULL, NULL);
+	ck_assert_int_eq(server_prepare(s, g, places.list, places.n, &failed), 0);
+	ck_assert_int_eq(count_fds(), before + 1);
+	server_discard(s);
+	ck_assert_int_eq(count_fds(), before);
+	generation_release(g);
+	ck_assert_int_eq(freed, 1);
+	for (int i = 0; i < 3; i++)
+		wait_served(&at[i], i == 2 ? "b" : "a");
+	finish(s);
+	close(taken);
+}
+END_TEST
+
+START_TEST(who_waits_at_a_socket_that_goes_is_served_all_the_same)
+{
+	struct server *s;
+	struct addr at[3];
+	int fd[8];
+
+	for (int round = 0; round < 50; round++) {
+		add_places(at, start, &s);
+		for (int i = 0; i < 8; i++)
+			fd[i] = dial(&at[0]);
+		replace_places("127.0.0.2:0", "2", NULL, NULL);
+		change_places(s);
+		for (int i = 0; i < 8; i++) {
+			expect_text(fd[i], "a");
+			close(fd[i]);
+		}
+		finish(s);
+	}
+}
+END_TEST
+
+static atomic_bool dialling;
+
+/* Nobody who dials is refused, reset, or not served. */
+static void *
+dial_often(void *arg)
+{
+	const struct addr *at = arg;
+	long n = 0;
+
+	while (atomic_load(&dialling)) {
+		struct addr used;
+		int fd = net_dial(at, 1, NULL, &patient, &used);
+		char c;
+
+		ck_assert_int_ne(fd, -1);
+		ck_assert_int_eq(io_read(fd, &c, 1, &patient), 1);
+		close(fd);
+		n++;
+	}
+	ck_assert_int_gt(n, 0);
+	return NULL;
+}
+
+START_TEST(changes_under_load_lose_nobody)
+{
+	struct server *s;
+	struct addr at[3];
+	pthread_t thread[2];
+
+	add_places(at, start, &s);
+	atomic_store(&dialling, true);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, dial_often, &at[0]);
+	for (int i = 0; i < 200; i++) {
+		replace_places("127.0.0.1:0", "x", i % 2 ? "127.0.0.2:0" : NULL, "y");
+		change_places(s);
+	}
+	atomic_store(&dialling, false);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	finish(s);
+	ck_assert_int_eq(freed, 201);
+}
+END_TEST
+
+static bool
+is_via_a(const struct listener *listener, void *arg)
+{
+	(void)arg;
+	return listener->via == via_a || strcmp(listener->via, "new") == 0;
+}
+
+START_TEST(what_is_drained_refuses_until_it_is_resumed)
+{
+	struct server *s;
+	struct addr at[3];
+
+	add_places(at, start, &s);
+	ck_assert_uint_eq(server_drain(s, is_via_a, NULL, true), 2);
+	wait_refused(&at[0]);
+	wait_served(&at[2], "b");
+	/* What the daemon wishes does not undo it, nor does a change. */
+	server_refuse(s, via_a, true);
+	server_refuse(s, via_a, false);
+	wait_refused(&at[0]);
+	replace_places("127.0.0.1:0", "new", NULL, NULL);
+	change_places(s);
+	wait_refused(&at[0]);
+	ck_assert_uint_eq(server_drain(s, is_via_a, NULL, false), 1);
+	wait_served(&at[0], "new");
+	finish(s);
+}
+END_TEST
+
+struct changes {
+	size_t comes, goes;
+};
+
+static void
+count_comes(const struct listener *listener, void *arg)
+{
+	struct changes *changes = arg;
+
+	(void)listener;
+	changes->comes++;
+}
+
+static void
+count_goes(const struct listener *listener, void *arg)
+{
+	struct changes *changes = arg;
+
+	(void)listener;
+	changes->goes++;
+}
+
+START_TEST(what_comes_and_goes_can_be_told_before_it_does)
+{
+	struct server *s;
+	struct addr at[3];
+	struct changes changes = { 0, 0 };
+	struct generation *g = new_generation();
+	const struct server_place *failed;
+
+	add_places(at, start, &s);
+	replace_places("127.0.0.1:0", "x", "127.0.0.2:0", "y");
+	ck_assert_int_eq(server_prepare(s, g, places.list, places.n, &failed), 0);
+	server_each_change(s, count_comes, count_goes, &changes);
+	ck_assert_uint_eq(changes.comes, 1);
+	ck_assert_uint_eq(changes.goes, 2);
+	server_commit(s);
+	generation_release(g);
+	finish(s);
+}
+END_TEST
+
+START_TEST(the_limit_can_change_while_clients_are_there)
+{
+	struct server *s;
+	struct addr at[3];
+	int fd[2];
+
+	add_places(at, start, &s);
+	fd[0] = dial(&at[0]);
+	expect_text(fd[0], "a");
+	conns_set_max(server_conns(s), 1);
+	ck_assert_int_eq(conns_max(server_conns(s)), 1);
+	expect_reset(&at[0]);
+	conns_set_max(server_conns(s), 2);
+	fd[1] = dial(&at[0]);
+	expect_text(fd[1], "a");
+	close(fd[0]);
+	close(fd[1]);
+	finish(s);
 }
 END_TEST
 
@@ -857,6 +1182,14 @@ main(void)
 	tcase_add_loop_test(tc, gate_and_limit_hold_for_clients_without_a_socket, 0, 2);
 	tcase_add_test(tc, a_client_without_a_socket_and_without_a_crew_leaves_nothing);
 	tcase_add_test(tc, several_threads_take_clients_while_others_are_accepted);
+	tcase_add_test(tc, a_change_keeps_the_sockets_that_both_have);
+	tcase_add_test(tc, a_change_adds_and_leaves_out);
+	tcase_add_test(tc, a_change_that_is_given_up_changes_nothing);
+	tcase_add_test(tc, who_waits_at_a_socket_that_goes_is_served_all_the_same);
+	tcase_add_test(tc, changes_under_load_lose_nobody);
+	tcase_add_test(tc, what_is_drained_refuses_until_it_is_resumed);
+	tcase_add_test(tc, what_comes_and_goes_can_be_told_before_it_does);
+	tcase_add_test(tc, the_limit_can_change_while_clients_are_there);
 	tcase_add_test(tc, a_port_in_use_names_its_place);
 	tcase_add_test(tc, the_server_knows_its_own_sockets);
 	tcase_add_test(

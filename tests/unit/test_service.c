@@ -2,8 +2,8 @@
 /*
  * Tests of service: in which order a daemon's hooks are called, and which are not. It
  * runs in a process of its own, since it closes all it does not know, and each hook
- * writes a letter: o for open, s for start, p for stop, c for close; and of a client, t
- * when it is served, e at its end.
+ * writes a letter: o for open, s for start, b for begin, p for stop, n for end, f for
+ * free; and of a client, t when it is served, e at its end.
  */
 #include "config.h"
 #include "service.h"
@@ -65,28 +65,53 @@ fake_places(void *config)
 	return &fake.places;
 }
 
-static const char *
-fake_via_text(const void *via, char *buf, size_t size)
+static char *
+fake_via_name(const void *via, char *buf, size_t size)
 {
 	(void)via;
-	(void)buf;
 	(void)size;
-	return "";
+	*buf = '\0';
+	return buf;
+}
+
+static void *
+fake_make(void)
+{
+	return &fake;
 }
 
 static const char *
-fake_open(void *config)
+fake_open(void *config, void *before)
 {
 	(void)config;
+	ck_assert_ptr_null(before);
 	say('o');
 	return fake.open_says;
 }
 
 static void
-fake_close(void *config)
+fake_free(void *config)
 {
 	(void)config;
-	say('c');
+	say('f');
+}
+
+static void
+fake_begin(void *config)
+{
+	(void)config;
+	/* A client that start has taken speaks whenever it likes. */
+	if (!fake.with_client)
+		say('b');
+}
+
+static int
+fake_end(void *config)
+{
+	(void)config;
+	if (!fake.with_client)
+		say('n');
+	return 0;
 }
 
 static void
@@ -97,12 +122,11 @@ fake_needs(const void *config, struct capacity_needs *needs)
 }
 
 static void
-fake_serve(struct conn *conn, struct crew *crew, void *config)
+fake_serve(struct conn *conn, struct crew *crew)
 {
 	char c;
 
 	(void)crew;
-	(void)config;
 	say('t');
 	kill(getpid(), SIGTERM);
 	if (read(fake.let_end[0], &c, 1) == 0)
@@ -121,14 +145,19 @@ forbid_threads(void)
 		_exit(99);
 }
 
-static int
-fake_start(void *config, struct server *server)
+static void
+take_address(const struct listener *listener, void *arg)
 {
-	const void *via;
+	(void)arg;
+	fake.at = listener->socket->addr;
+}
 
+static int
+fake_start(void *config, struct server *server, struct generation *generation)
+{
 	(void)config;
 	say('s');
-	fake.at = *server_listener(server, 0, &via);
+	server_each_listener(server, take_address, NULL);
 	errno = fake.start_errno;
 	if (errno != 0)
 		return -1;
@@ -138,7 +167,7 @@ fake_start(void *config, struct server *server)
 		return kill(getpid(), SIGTERM);
 	if (compat_pipe(fake.let_end) == -1)
 		return -1;
-	return server_take(server, &fake.at, NULL, &fake);
+	return server_take(server, generation, &fake.at, NULL, &fake);
 }
 
 static int
@@ -169,11 +198,14 @@ run_service(bool hooks)
 		.configure = fake_configure,
 		.settings = fake_settings,
 		.places = fake_places,
+		.make = fake_make,
+		.free = fake_free,
 		.open = fake_open,
-		.close = fake_close,
 		.start = hooks ? fake_start : NULL,
+		.begin = hooks ? fake_begin : NULL,
 		.stop = hooks ? fake_stop : NULL,
-		.via_text = fake_via_text,
+		.end = hooks ? fake_end : NULL,
+		.via_name = fake_via_name,
 	};
 	char name[] = "fake", foreground[] = "-f";
 	char *argv[] = { name, foreground, NULL };
@@ -182,7 +214,7 @@ run_service(bool hooks)
 	settings_init(&fake.settings);
 	if (places_add(&fake.places, "127.0.0.1:0", NULL))
 		_exit(99);
-	status = service_run(&service, &fake, 2, argv);
+	status = service_run(&service, 2, argv);
 	places_free(&fake.places);
 	settings_free(&fake.settings);
 	_exit(status);
@@ -238,42 +270,42 @@ expect_life(int status, const char *letters)
 
 START_TEST(hooks_are_called_in_their_order)
 {
-	expect_life(EXIT_OK, "ospc");
+	expect_life(EXIT_OK, "osbpnf");
 }
 END_TEST
 
 START_TEST(threads_are_stopped_before_clients_have_time_to_end)
 {
 	fake.with_client = true;
-	expect_life(EXIT_OK, "ostpec");
+	expect_life(EXIT_OK, "ostpef");
 }
 END_TEST
 
 START_TEST(threads_that_cannot_be_stopped_are_left_what_they_use)
 {
 	fake.stop_busy = true;
-	expect_life(EXIT_OK, "osp");
+	expect_life(EXIT_OK, "osbpn");
 }
 END_TEST
 
 START_TEST(half_a_start_is_stopped)
 {
 	fake.start_errno = EAGAIN;
-	expect_life(EXIT_START, "ospc");
+	expect_life(EXIT_START, "ospnf");
 }
 END_TEST
 
 START_TEST(nothing_starts_when_open_has_failed)
 {
 	fake.open_says = "no";
-	expect_life(EXIT_START, "oc");
+	expect_life(EXIT_START, "onf");
 }
 END_TEST
 
 START_TEST(what_started_is_stopped_when_the_server_does_not_start)
 {
 	fake.no_threads = true;
-	expect_life(EXIT_START, "ospc");
+	expect_life(EXIT_START, "osbpnf");
 }
 END_TEST
 
@@ -287,7 +319,7 @@ START_TEST(start_and_stop_may_be_missing)
 	ck_assert_int_eq(c, 'o');
 	/* Before it is ready the signal waits for it. */
 	ck_assert_int_eq(kill(child, SIGTERM), 0);
-	expect_end(child, out, EXIT_OK, "c");
+	expect_end(child, out, EXIT_OK, "f");
 }
 END_TEST
 

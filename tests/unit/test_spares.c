@@ -96,6 +96,17 @@ maker_opens(void)
 	return n;
 }
 
+static int
+maker_made(void)
+{
+	int n;
+
+	pthread_mutex_lock(&maker.lock);
+	n = maker.made;
+	pthread_mutex_unlock(&maker.lock);
+	return n;
+}
+
 /* The number of the spare with that fd; an fd may have been that of others before. */
 static int
 maker_number(int fd)
@@ -637,6 +648,42 @@ START_TEST(no_fd_is_left)
 }
 END_TEST
 
+START_TEST(in_a_pause_all_are_closed_and_none_is_made)
+{
+	struct spares *s = begin(3, NEVER_MS, NEVER_MS);
+
+	wait_ready(s, 3);
+	spares_pause(s, true);
+	ck_assert_uint_eq(spares_ready(s), 0);
+	for (int i = 0; i < 3; i++)
+		wait_closed(i);
+	ck_assert_int_eq(spares_take(s), -1);
+	look_on(3);
+	spares_pause(s, false);
+	wait_ready(s, 3);
+	ck_assert_int_eq(maker_opens(), 6);
+	finish(s);
+}
+END_TEST
+
+START_TEST(what_comes_back_in_a_pause_is_closed)
+{
+	struct spares *s;
+
+	maker_set(GOOD, true);
+	s = begin(1, NEVER_MS, NEVER_MS);
+	wait_opens(1);
+	spares_pause(s, true);
+	maker_set(GOOD, false);
+	while (maker_made() == 0)
+		sched_yield();
+	wait_closed(0);
+	ck_assert_uint_eq(spares_ready(s), 0);
+	look_on(1);
+	finish(s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -665,6 +712,8 @@ main(void)
 	tcase_add_test(tc, a_server_that_speaks_at_once_is_no_loop);
 	tcase_add_test(tc, a_server_that_closes_at_once_is_left_alone_ever_longer);
 	tcase_add_test(tc, distrust_closes_all_and_they_are_made_anew);
+	tcase_add_test(tc, in_a_pause_all_are_closed_and_none_is_made);
+	tcase_add_test(tc, what_comes_back_in_a_pause_is_closed);
 	tcase_add_test(tc, one_that_was_taken_ends_when_it_is_closed);
 	tcase_add_test(tc, free_does_not_wait_for_ever_for_a_busy_open);
 	tcase_add_test(tc, free_of_idle_ones_needs_no_time);

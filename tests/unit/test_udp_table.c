@@ -300,6 +300,23 @@ START_TEST(who_takes_a_session_out_waits_until_it_is_given_back)
 }
 END_TEST
 
+START_TEST(a_listener_is_used_as_long_as_one_session_is_there)
+{
+	struct udp_ends one = make_ends(3, "192.0.2.1", 5000, NULL);
+	struct udp_ends other = make_ends(3, "192.0.2.2", 5000, NULL);
+	struct udp_session *s = add(&one, ""), *t = add(&other, "");
+
+	ck_assert(udp_table_uses(table, 3));
+	ck_assert(!udp_table_uses(table, 4));
+	udp_table_remove(s);
+	ck_assert(udp_table_uses(table, 3));
+	udp_table_remove(t);
+	ck_assert(!udp_table_uses(table, 3));
+	free(s);
+	free(t);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -320,6 +337,7 @@ main(void)
 	tcase_add_test(tc, the_wait_for_the_last_session_has_an_end);
 	tcase_add_test(tc, a_session_does_not_go_while_it_is_borrowed);
 	tcase_add_test(tc, who_takes_a_session_out_waits_until_it_is_given_back);
+	tcase_add_test(tc, a_listener_is_used_as_long_as_one_session_is_there);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
