@@ -145,7 +145,8 @@ answer_free(struct answer *a)
 int
 ask_default(char *path, size_t size, const char *folder)
 {
-	static const char *const names[] = { "dcsd.ctl", "pppd-socks.ctl" };
+	static const char *const names[] = { "dcsd.ctl", "dcsd/dcsd.ctl",
+		"pppd-socks.ctl", "pppd-socks/pppd-socks.ctl" };
 	const char *found = NULL;
 	struct stat st;
 	int n = 0;

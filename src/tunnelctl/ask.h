@@ -27,8 +27,9 @@ const char *ask(struct answer *a, const char *path, const char *command, int64_t
 void answer_free(struct answer *a);
 
 /*
- * The control socket of this machine's daemon, in path: that of dcsd or of pppd-socks in
- * folder, whichever is there. Returns how many are there: 1, or path is not set.
+ * The control socket of this machine's daemon, in path: NAME.ctl or NAME/NAME.ctl in
+ * folder, for dcsd or pppd-socks, whichever is there. Returns how many are there: 1, or
+ * path is of no use.
  */
 int ask_default(char *path, size_t size, const char *folder);
 

@@ -286,8 +286,8 @@ find_socket(char *path, size_t size)
 		return -1;
 	if (n > 1)
 		return usage_error(RUNSTATEDIR,
-			"dcsd.ctl and pppd-socks.ctl are there: choose one with -s");
-	fprintf(stderr, "%s: neither dcsd.ctl nor pppd-socks.ctl is in %s: use -s\n",
+			"several control sockets are there: choose one with -s");
+	fprintf(stderr, "%s: no control socket of dcsd or pppd-socks is in %s: use -s\n",
 		program, RUNSTATEDIR);
 	return EXIT_UNREACHED;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ask.h"
@@ -269,6 +270,27 @@ START_TEST(the_default_socket_is_the_one_that_is_there)
 }
 END_TEST
 
+START_TEST(the_default_socket_may_be_in_a_folder_of_the_daemon)
+{
+	static const char *const names[] = { "dcsd", "pppd-socks" };
+	char folder[] = "/tmp/test_tunnelctl.XXXXXX", own[64], path[128], found[128];
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(own, sizeof(own), "%s/%s", folder, names[i]);
+		snprintf(path, sizeof(path), "%s/%s.ctl", own, names[i]);
+		ck_assert_int_eq(mkdir(own, 0755), 0);
+		ck_assert_int_eq(ask_default(found, sizeof(found), folder), 0);
+		touch(path);
+		ck_assert_int_eq(ask_default(found, sizeof(found), folder), 1);
+		ck_assert_str_eq(found, path);
+		unlink(path);
+		ck_assert_int_eq(rmdir(own), 0);
+	}
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -287,6 +309,7 @@ main(void)
 	tcase_add_test(tc, a_rate_is_the_difference_of_two_samples);
 	tcase_add_test(tc, an_id_that_is_another_tunnel_now_has_its_mean);
 	tcase_add_test(tc, the_default_socket_is_the_one_that_is_there);
+	tcase_add_test(tc, the_default_socket_may_be_in_a_folder_of_the_daemon);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
