@@ -31,6 +31,8 @@ static const char usage[] =
 	"  -F, --password-file FILE  the first line of this file is the password\n"
 	"  -t, --timeout SECONDS     for all of it; default 10\n"
 	"  -w, --warning SECONDS     slower than this is a warning\n"
+	"  -p, --proxy-protocol      send a PROXY header first, as a proxy's own check "
+	"does\n"
 	"  -P, --payload TEXT        udp: send this to an echo server, not a DNS query\n"
 	"  -4                        reach the server by IPv4\n"
 	"  -6                        reach the server by IPv6\n"
@@ -42,6 +44,7 @@ static const struct option options[] = {
 	{ "password-file", required_argument, NULL, 'F' },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "warning", required_argument, NULL, 'w' },
+	{ "proxy-protocol", no_argument, NULL, 'p' },
 	{ "payload", required_argument, NULL, 'P' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
@@ -96,6 +99,9 @@ take(struct probe_args *args, struct words *words, int letter, const char *word)
 		return read_seconds(optarg, &args->warning_ms) == 0
 			? -1
 			: unknown(optarg, "seconds are wanted, 0.001 to 3600");
+	case 'p':
+		args->proxy_header = true;
+		return -1;
 	case 'P':
 		args->payload = optarg;
 		return -1;
@@ -200,7 +206,8 @@ parse(struct probe_args *args, int argc, char **argv)
 
 	opterr = 0; /* the one line of the result tells it */
 	while (status == -1 &&
-		(letter = getopt_long(argc, argv, "46u:F:t:w:P:Vh", options, NULL)) != -1)
+		(letter = getopt_long(argc, argv, "46u:F:t:w:pP:Vh", options, NULL)) !=
+			-1)
 		status = take(args, &words, letter, argv[optind - 1]);
 	if (status == -1)
 		status = read_credentials(args, &words);

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "net.h"
+#include "proxy_proto.h"
 
 static int
 run_connect(struct probe *p)
@@ -100,6 +101,18 @@ reach_server(struct probe *p)
 		return probe_fail(p, "tcp: %s", net_error_text(errno));
 	probe_step(p, "tcp");
 	return 0;
+}
+
+/* LOCAL, as a proxy sends for its own checks: we are nobody's proxy, and name nobody. */
+static int
+send_header(struct probe *p)
+{
+	uint8_t header[PROXY_MESSAGE];
+	size_t size = proxy_build_v2(header, NULL, NULL, NULL);
+
+	if (!p->args->proxy_header || io_write(p->socks.fd, header, size, &p->limit) == 0)
+		return 0;
+	return probe_fail(p, "PROXY header: %s", net_error_text(errno));
 }
 
 /* With a name and password, it is they that are to be tested: nothing else is offered. */
@@ -219,7 +232,7 @@ probe_run(const struct probe_args *args)
 
 	p.begin_us = p.step_us = now_us();
 	p.limit = (struct io_limit){ io_now_ms() + args->timeout_ms, -1 };
-	done = reach_server(&p) == 0 && authenticate(&p) == 0 &&
+	done = reach_server(&p) == 0 && send_header(&p) == 0 && authenticate(&p) == 0 &&
 		(!args->mode->run || args->mode->run(&p) == 0);
 	io_close(&p.socks.fd);
 	return report(&p, done);

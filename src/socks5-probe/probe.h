@@ -21,6 +21,7 @@ struct probe_args {
 	const struct probe_mode *mode;
 	struct hostport server, target; /* the target's host is "": none was given */
 	int family;			/* of the server: AF_INET, AF_INET6, AF_UNSPEC */
+	bool proxy_header;		/* the server is one that believes us a proxy */
 	bool with_password;
 	struct socks_credentials credentials;
 	int64_t timeout_ms, warning_ms; /* warning_ms 0: no such limit */

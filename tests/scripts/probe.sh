@@ -122,6 +122,19 @@ probe 2 "method: accepts no method that was offered" -u ann "$server" auth
 unset SOCKS5_PASSWORD
 ok "what dcsd refuses"
 
+printf 'listen = "127.0.0.1:0"; proxy_protocol = "127.0.0.1";\n' >"$work/proxied.conf"
+start proxied "$DCSD" -c "$work/proxied.conf"
+proxied=127.0.0.1:$(port proxied 1)
+probe 0 "SOCKS5 OK - auth" -p "$proxied" auth
+expect_steps tcp method
+probe 0 "SOCKS5 OK - connect" --proxy-protocol "$proxied" connect "127.0.0.1:$target"
+probe 2 "method: closed the connection" "$proxied" auth
+probe 2 "method: " -p "$server" auth
+stop "$pid"
+grep -q ' client=127\.0\.0\.1:.* cmd=connect .* end=[a-z]*-eof' "$work/proxied.log" ||
+  fail "a LOCAL header: the client is not the probe itself"
+ok "a PROXY header, where it is demanded and where it is not"
+
 probe 2 "tcp: Connection refused" 127.0.0.1:1 auth
 grep -q ' | total=' "$work/out" || fail "a step that failed has a time"
 probe 2 "method: not a SOCKS5 server" "127.0.0.1:$http" connect "127.0.0.1:$target"
