@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* cost: what processes and the whole system use, by /proc. */
+#ifndef COST_H
+#define COST_H
+
+#include "gauge.h"
+
+struct cost {
+	double cpu_s;  /* user and system, of threads and children that have ended, too */
+	double rss_kb; /* sum; pages that processes share count for each */
+	unsigned count; /* of processes */
+};
+
+/* Of the plan's roots, and of all processes below them. */
+struct cost cost_of(const struct plan *plan);
+
+/*
+ * What the whole system could still give out, kB, as soon as that moves no more: the
+ * median of the last samples. Blocks for 0.2 to 3 s.
+ */
+double cost_available_kb(void);
+
+#endif
