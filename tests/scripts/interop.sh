@@ -9,26 +9,20 @@
 
 # shellcheck source=lib.sh
 . "${srcdir:-.}/tests/scripts/lib.sh"
+# shellcheck source=peers.sh
+. "$top/tests/scripts/peers.sh"
 
 DELAY=$(absolute "${DELAY:-./tests/system/delay}")
 [ -x "$DELAY" ] || skip "there is no $DELAY"
 for tool in curl perl; do
   has "$tool" || skip "no $tool"
 done
-PATH=$PATH:/usr/sbin # danted and sshd
-
 # A name that leads to the target by its first address: some servers try no other.
 localhost=
 case $(getent ahosts localhost 2>/dev/null) in
 127.0.0.1[[:space:]]*) localhost=localhost ;;
 *) skip_part "targets by name: localhost is not 127.0.0.1 first" ;;
 esac
-
-# A port that is free, and will most likely stay so for a moment.
-free_port() {
-  perl -MIO::Socket::INET -e '
-    print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
-}
 
 # start_echo: $echo is its port. Says nothing that was not said to it.
 start_echo() {
@@ -69,33 +63,6 @@ pass() {
     read($s, my $back, length $all);
     print md5_hex($back) eq md5_hex($all) ? "same" : "other bytes: " . length $back;' \
     "$1" "$patience_s" 2>&1
-}
-
-accepts() {
-  perl -MIO::Socket::INET -e '
-    exit !IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => shift)' "$1"
-}
-accepts_or_gone() {
-  accepts "$1" || gone "$2"
-}
-
-# launch NAME PORT COMMAND...: a server; $pid. False, and its log has why: it ended.
-launch() {
-  name_of=$1
-  at=$2
-  shift 2
-  "$@" >"$work/$name_of.log" 2>&1 </dev/null &
-  pid=$!
-  own "$pid"
-  wait_for accepts_or_gone "$at" "$pid" || fail "$name_of does not listen"
-  ! gone "$pid"
-}
-
-finish() {
-  kill "$1" 2>/dev/null
-  wait_for gone "$1" || fail "$2 does not end"
-  wait "$1" 2>/dev/null
-  forget "$1"
 }
 
 # start_chain NAME PORT UPSTREAM: pppd-socks, with a relay before the server at PORT.
@@ -188,15 +155,10 @@ through() {
 
 # It reads once for each message, and throws away what comes behind it.
 with_microsocks() {
-  at=$(free_port)
-  launch microsocks "$at" microsocks -i 127.0.0.1 -p "$at" || fail "microsocks has ended"
-  server=$pid
+  launch_microsocks || fail "microsocks has ended"
   through microsocks "$at" 3 3 reset
   finish "$server" microsocks
-  at=$(free_port)
-  launch microsocks "$at" microsocks -i 127.0.0.1 -p "$at" -u ann -P secret ||
-    fail "microsocks has ended"
-  server=$pid
+  launch_microsocks -u ann -P secret || fail "microsocks has ended"
   printf 'secret\n' >"$work/secret"
   chmod 600 "$work/secret"
   through microsocks-password "$at" 4 4 reset \
@@ -205,69 +167,13 @@ with_microsocks() {
 }
 
 with_dante() {
-  at=$(free_port)
-  cat >"$work/dante.conf" <<END
-logoutput: stderr
-internal: 127.0.0.1 port = $at
-external: 127.0.0.1
-clientmethod: none
-socksmethod: none
-user.privileged: root
-user.unprivileged: nobody
-client pass {
-  from: 127.0.0.0/8 to: 127.0.0.0/8
-}
-socks pass {
-  from: 127.0.0.0/8 to: 0.0.0.0/0
-  command: connect
-}
-END
-  launch dante "$at" "$1" -f "$work/dante.conf" -p "$work/dante.pid" ||
-    fail "$1 has ended"
-  server=$pid
+  launch_dante || fail "dante has ended"
   through dante "$at" 3 2 reset
-  finish "$server" "$1"
+  finish "$server" dante
 }
 
-# A folder that sshd wants to have when it is root, where nobody else sees it.
-run_sshd() {
-  if is_root && [ ! -d /run/sshd ]; then
-    set -- unshare --mount --propagation private /bin/sh -c '
-      mount -t tmpfs none /run && mkdir -m 755 /run/sshd && exec "$@"' sh "$@"
-  fi
-  launch sshd "$sshd_at" "$@"
-}
-
-# ssh -D, to an sshd that is ours alone. Returns 1: that cannot be had, and $why.
 with_ssh() {
-  sshd_at=$(free_port)
-  for key in host user; do
-    ssh-keygen -q -t ed25519 -N '' -f "$work/$key" >"$work/out" 2>"$work/err" ||
-      fail "ssh-keygen makes no key"
-  done
-  cat >"$work/sshd.conf" <<END
-ListenAddress 127.0.0.1:$sshd_at
-HostKey $work/host
-AuthorizedKeysFile $work/user.pub
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-END
-  run_sshd "$(command -v sshd)" -D -e -f "$work/sshd.conf" || {
-    why=$(tail -n 1 "$work/sshd.log")
-    return 1
-  }
-  sshd_pid=$pid
-  at=$(free_port)
-  launch ssh "$at" ssh -F /dev/null -i "$work/user" -p "$sshd_at" -N \
-    -D "127.0.0.1:$at" -o BatchMode=yes -o StrictHostKeyChecking=no \
-    -o "UserKnownHostsFile=$work/known" -o ExitOnForwardFailure=yes \
-    "$(id -un)@127.0.0.1" || {
-    why=$(tail -n 1 "$work/ssh.log")
-    return 1
-  }
-  server=$pid
+  launch_ssh || return 1
   # It promises success before it has connected, and sometimes is too late even for that.
   through ssh-D "$at" 3 2 'reset end'
   finish "$server" ssh
@@ -283,17 +189,13 @@ else
   skip_part "microsocks is not there"
 fi
 
-dante=
-for each in danted sockd; do
-  has "$each" && dante=$each
-done
-if [ -n "$dante" ] && is_root; then
-  with_dante "$dante"
+if has_dante; then
+  with_dante
 else
   skip_part "dante is not there, or this is not root"
 fi
 
-if has ssh && has ssh-keygen && has sshd; then
+if has_ssh; then
   with_ssh || skip_part "no login by ssh: $why"
 else
   skip_part "ssh -D: ssh, ssh-keygen or sshd is not there"
