@@ -14,10 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAMPLES	    5
+#define SAMPLES	    20 /* so many must agree */
 #define SAMPLE_S    0.05
-#define SETTLED_KB  300
-#define PATIENCE_S  3
+#define SETTLED_KB  1000
 #define NEWEST_GENS 16 /* of processes below processes: more than there are */
 
 struct process {
@@ -176,9 +175,9 @@ by_value(const void *a, const void *b)
 }
 
 double
-cost_available_kb(void)
+cost_available_kb(double patience_s)
 {
-	double until = now() + PATIENCE_S, last[SAMPLES], sorted[SAMPLES];
+	double until = now() + patience_s, last[SAMPLES], sorted[SAMPLES];
 	unsigned n = 0;
 
 	do {

@@ -16,8 +16,9 @@ struct cost cost_of(const struct plan *plan);
 
 /*
  * What the whole system could still give out, kB, as soon as that moves no more: the
- * median of the last samples. Blocks for 0.2 to 3 s.
+ * median of the last second. Blocks for 1 s, and for patience_s at most while it moves:
+ * what others have given back is not there at once.
  */
-double cost_available_kb(void);
+double cost_available_kb(double patience_s);
 
 #endif

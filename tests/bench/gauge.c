@@ -7,7 +7,7 @@
  * roundtrip, idle or udp. AT is the port of what is measured, TARGET that of the target;
  * both are the same where there is nothing between.
  *
- *	-s SECONDS	how long (1)
+ *	-s SECONDS	how long (1); idle: how long the memory may take to settle
  *	-n N		how many at once: streams, clients, or datagrams on the way (1)
  *	-c COUNT	connect, roundtrip: that many, instead of -s
  *	-d		bulk: towards the client

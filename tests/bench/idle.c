@@ -36,7 +36,8 @@ measure_idle(const struct plan *plan)
 {
 	unsigned held = 0, most = plan->levels[plan->level_count - 1];
 	int *fds = allocate(most, sizeof(*fds));
-	double before_kb = cost_available_kb(), rss_kb = cost_of(plan).rss_kb, rate;
+	double before_kb = cost_available_kb(plan->seconds),
+	       rss_kb = cost_of(plan).rss_kb, rate;
 
 	for (size_t i = 0; i < plan->level_count; i++) {
 		unsigned level = plan->levels[i];
@@ -45,7 +46,7 @@ measure_idle(const struct plan *plan)
 		held = level;
 		printf("per_s_%u %.1f\n", level, rate);
 		printf("system_kb_%u %.2f\n", level,
-			(before_kb - cost_available_kb()) / level);
+			(before_kb - cost_available_kb(plan->seconds)) / level);
 		if (plan->root_count > 0)
 			printf("rss_kb_%u %.2f\n", level,
 				(cost_of(plan).rss_kb - rss_kb) / level);
