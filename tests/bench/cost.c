@@ -150,20 +150,41 @@ cost_of(const struct plan *plan)
 	return sum;
 }
 
+/* The numbers behind that word at the beginnings of lines; -1: none, or no file. */
+static double
+sum_of(const char *path, const char *word)
+{
+	FILE *f = fopen(path, "r");
+	double sum = 0;
+	bool seen = false;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *text = line + strspn(line, " ");
+
+		if (strncmp(text, word, strlen(word)) == 0) {
+			sum += atof(text + strlen(word));
+			seen = true;
+		}
+	}
+	if (f)
+		fclose(f);
+	return seen ? sum : -1;
+}
+
+/*
+ * Pages that were freed may stay with a processor for many seconds, hundreds of MB of
+ * them, and then count as used; zoneinfo tells how many.
+ */
 static double
 available_kb(void)
 {
-	FILE *f = fopen("/proc/meminfo", "r");
-	double kb = -1;
-	char line[128];
+	double kb = sum_of("/proc/meminfo", "MemAvailable:");
+	double pages = sum_of("/proc/zoneinfo", "count:");
 
-	while (f && kb < 0 && fgets(line, sizeof(line), f))
-		if (strncmp(line, "MemAvailable:", 13) == 0)
-			kb = atof(line + 13);
 	if (kb < 0)
 		die("MemAvailable");
-	fclose(f);
-	return kb;
+	return kb + (pages > 0 ? pages * (double)sysconf(_SC_PAGESIZE) / 1024 : 0);
 }
 
 static int
