@@ -215,6 +215,7 @@ sub title {
 	my ($load, $command, $when, $rounds, $machine) =
 		map { about($_) } qw(load command when rounds machine);
 
+	$machine =~ s/; Linux/\nLinux/;
 	return "$command, $when, medians of $rounds rounds\n$machine\n"
 		. ($load > 0.5 ? "The machine had other work, too (load $load).\n" : '')
 		. "\n";
