@@ -199,11 +199,11 @@ sub keeps {
 }
 
 sub bounds_table {
-	my $text = sprintf "%-54s%10s%10s\n", 'Bounds', 'wanted', 'found';
+	my @known = grep { defined $_->[3] } bounds();
+	my $text = @known ? sprintf "%-54s%10s%10s\n", 'Bounds', 'wanted', 'found' : '';
 
-	for (bounds()) {
+	for (@known) {
 		my ($what, $how, $bound, $value) = @$_;
-		next unless defined $value;
 		$text .= sprintf "%-54s%10s%10s  %s\n", $what, "$how $bound",
 			$bound >= 1000 ? $value : number($value, 2),
 			keeps($how, $bound, $value) ? 'met' : 'NOT MET';
