@@ -35,7 +35,7 @@ clients=8   # that connect at once
 window=64   # datagrams on the way
 
 usage() {
-  sed -n 's/^# \{0,1\}//; /^bench.sh:/,/^$/p; /^  --/,/^$/p' "$0" >&2
+  sed -n '/^# bench.sh:/,/^$/{/^# Contenders/q; s/^# \{0,1\}//p; s/^#$//p; }' "$0" >&2
   exit 64
 }
 
