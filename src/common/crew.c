@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Pairs of threads. Each thread has a slot and waits until it is filled; what it is then
- * to do stands in the crew: the job for the first thread, the half for the second.
+ * Pairs of threads. Each thread waits at a semaphore of its own; what it is to do when
+ * that is posted stands in the crew: the job for the first thread, the half for the
+ * second. A semaphore takes one system call to wake a thread and one to wait, where a
+ * condition takes more: who is woken often finds the mutex still locked.
  *
- * Locks: crews.lock (the parked list, the counts) and crew.lock (the slots of a crew) are
- * both leaves; neither is held while the other is taken.
+ * crews.lock (the parked list, the counts) is a leaf.
  */
 #include "config.h"
 #include "crew.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -23,20 +25,13 @@
  */
 #define STACK_BYTES (256 * 1024)
 
-/* Where one thread of a crew waits for work. */
-struct slot {
-	pthread_cond_t changed;
-	bool busy; /* filled, and its work is not finished */
-	bool quit; /* the work is to end */
-};
-
 struct crew {
 	struct crews *crews;
-	pthread_mutex_t lock; /* the slots */
-	struct slot slot[2];
-	crew_job *job;
+	sem_t go[2];   /* by thread: there is work */
+	sem_t done;    /* the second has done its half */
+	crew_job *job; /* NULL: the crew is to end */
 	void *job_arg;
-	crew_half *half;
+	crew_half *half; /* NULL: the second thread is to end */
 	void *half_arg;
 	struct crew *next; /* in the parked list */
 };
@@ -69,9 +64,9 @@ crews_new(int parked_max)
 static void
 crew_free(struct crew *crew)
 {
-	pthread_cond_destroy(&crew->slot[0].changed);
-	pthread_cond_destroy(&crew->slot[1].changed);
-	pthread_mutex_destroy(&crew->lock);
+	sem_destroy(&crew->go[0]);
+	sem_destroy(&crew->go[1]);
+	sem_destroy(&crew->done);
 	free(crew);
 }
 
@@ -83,58 +78,59 @@ crew_new(struct crews *crews)
 	if (!crew)
 		return NULL;
 	crew->crews = crews;
-	pthread_mutex_init(&crew->lock, NULL);
-	if (cond_init(&crew->slot[0].changed) == -1 ||
-		cond_init(&crew->slot[1].changed) == -1) {
-		free(crew);
-		return NULL;
-	}
-	return crew;
+	if (sem_init(&crew->go[0], 0, 0) == 0 && sem_init(&crew->go[1], 0, 0) == 0 &&
+		sem_init(&crew->done, 0, 0) == 0)
+		return crew;
+	free(crew);
+	return NULL;
 }
 
 static void
-fill(struct crew *crew, int i, bool quit)
+wait_posted(sem_t *sem)
 {
-	struct slot *slot = &crew->slot[i];
-
-	pthread_mutex_lock(&crew->lock);
-	slot->quit = quit;
-	slot->busy = true;
-	pthread_cond_signal(&slot->changed);
-	pthread_mutex_unlock(&crew->lock);
+	while (sem_wait(sem) == -1)
+		; /* a signal */
 }
 
-/* Waits for work. False: the thread is to end. */
+/* Gives the first thread its job. From then on the crew belongs to that thread. */
+static void
+give_job(struct crew *crew, crew_job *job, void *arg)
+{
+	crew->job = job;
+	crew->job_arg = arg;
+	sem_post(&crew->go[0]);
+}
+
+static void
+give_half(struct crew *crew, crew_half *half, void *arg)
+{
+	crew->half = half;
+	crew->half_arg = arg;
+	sem_post(&crew->go[1]);
+}
+
+/* Waits for a job. False: the thread is to end. */
 static bool
-wait_filled(struct crew *crew, int i)
+take_job(struct crew *crew)
 {
-	struct slot *slot = &crew->slot[i];
-	bool quit;
-
-	pthread_mutex_lock(&crew->lock);
-	while (!slot->busy)
-		cond_wait(&slot->changed, &crew->lock, IO_FOREVER);
-	quit = slot->quit;
-	pthread_mutex_unlock(&crew->lock);
-	return !quit;
+	wait_posted(&crew->go[0]);
+	return crew->job != NULL;
 }
 
-static void
-set_idle(struct crew *crew, int i)
+static bool
+take_half(struct crew *crew)
 {
-	pthread_mutex_lock(&crew->lock);
-	crew->slot[i].busy = false;
-	pthread_cond_broadcast(&crew->slot[i].changed);
-	pthread_mutex_unlock(&crew->lock);
+	wait_posted(&crew->go[1]);
+	return crew->half != NULL;
 }
 
+/* Ends the second thread. The crew is nobody's any more. */
 static void
-wait_idle(struct crew *crew, int i)
+crew_end(struct crew *crew)
 {
-	pthread_mutex_lock(&crew->lock);
-	while (crew->slot[i].busy)
-		cond_wait(&crew->slot[i].changed, &crew->lock, IO_FOREVER);
-	pthread_mutex_unlock(&crew->lock);
+	give_half(crew, NULL, NULL);
+	wait_posted(&crew->done);
+	crew_free(crew);
 }
 
 /* Parks the crew. False: there are enough, or all are to end. */
@@ -170,18 +166,13 @@ first_thread(void *arg)
 {
 	struct crew *crew = arg;
 	struct crews *crews = crew->crews;
-	bool go_on = wait_filled(crew, 0);
+	bool go_on = take_job(crew);
 
 	while (go_on) {
 		crew->job(crew, crew->job_arg);
-		/* Idle before parked: whoever takes it from the list may fill it at once.
-		 */
-		set_idle(crew, 0);
-		go_on = park(crew) && wait_filled(crew, 0);
+		go_on = park(crew) && take_job(crew);
 	}
-	fill(crew, 1, true);
-	wait_idle(crew, 1);
-	crew_free(crew);
+	crew_end(crew);
 	thread_gone(crews);
 	return NULL;
 }
@@ -192,11 +183,11 @@ second_thread(void *arg)
 	struct crew *crew = arg;
 	struct crews *crews = crew->crews;
 
-	while (wait_filled(crew, 1)) {
+	while (take_half(crew)) {
 		crew->half(crew->half_arg, 1);
-		set_idle(crew, 1);
+		sem_post(&crew->done);
 	}
-	set_idle(crew, 1);
+	sem_post(&crew->done);
 	thread_gone(crews);
 	return NULL;
 }
@@ -244,9 +235,7 @@ crew_start(struct crews *crews)
 	}
 	if (start_thread(first_thread, crew) == -1) {
 		error = errno;
-		fill(crew, 1, true);
-		wait_idle(crew, 1);
-		crew_free(crew);
+		crew_end(crew);
 		errno = error;
 		return NULL;
 	}
@@ -277,20 +266,16 @@ crews_run(struct crews *crews, crew_job *job, void *arg)
 		crew = crew_start(crews);
 	if (!crew)
 		return -1;
-	crew->job = job;
-	crew->job_arg = arg;
-	fill(crew, 0, false);
+	give_job(crew, job, arg);
 	return 0;
 }
 
 void
 crew_split(struct crew *crew, crew_half *half, void *arg)
 {
-	crew->half = half;
-	crew->half_arg = arg;
-	fill(crew, 1, false);
+	give_half(crew, half, arg);
 	half(arg, 0);
-	wait_idle(crew, 1);
+	wait_posted(&crew->done);
 }
 
 size_t
@@ -315,7 +300,7 @@ crews_stop(struct crews *crews, int wait_ms)
 	crews->stopping = true;
 	pthread_mutex_unlock(&crews->lock);
 	while ((crew = unpark(crews)))
-		fill(crew, 0, true);
+		give_job(crew, NULL, NULL);
 	pthread_mutex_lock(&crews->lock);
 	while (crews->threads > 0 && io_left_ms(until) > 0)
 		cond_wait(&crews->gone, &crews->lock, until);
