@@ -268,13 +268,11 @@ pump(struct relay *r, enum side from)
 	carry_release(&c);
 }
 
-/* Tells the other thread that this direction is over, and waits for it, on the watch. */
+/* Waits for the other direction, on the watch. */
 static void
 await_other(struct relay *r, enum side from)
 {
 	pthread_mutex_lock(&r->lock);
-	r->over[from] = true;
-	pthread_cond_broadcast(&r->one_over);
 	while (!r->over[!from]) {
 		int64_t until = atomic_load(&r->stopped) ? IO_FOREVER : quiet_until(r);
 
@@ -289,8 +287,18 @@ await_other(struct relay *r, enum side from)
 void
 relay_direction(struct relay *r, enum side from)
 {
+	bool last;
+
 	pump(r, from);
-	await_other(r, from);
+	pthread_mutex_lock(&r->lock);
+	r->over[from] = true;
+	last = r->over[!from];
+	pthread_mutex_unlock(&r->lock);
+	/* Not under the lock: who is woken would find it locked, and sleep again. */
+	if (last)
+		pthread_cond_signal(&r->one_over);
+	else
+		await_other(r, from);
 }
 
 /*
