@@ -29,6 +29,7 @@
 #define RETRY_MS   1000	 /* for what is gone, or full */
 #define RATED_MS   60000 /* log_rated tells so often */
 #define BUSY_MS	   10
+#define NAP_MS	   10 /* lines that come within so long after another share a wake-up */
 
 /* Once lines are lost, this much must be free before the next is taken: few gaps. */
 #define ROOM_AGAIN (16 * 1024)
@@ -46,6 +47,7 @@ static pthread_mutex_t direct = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work, ended; /* while running */
 static bool running, stopping;
+static bool napping;	/* the thread looks again soon by itself */
 static bool reopened;	/* there is a new file, and the thread does not know */
 static uint64_t lost;	/* messages to be told as lost */
 static uint64_t failed; /* not written: told when a write succeeds again */
@@ -89,6 +91,15 @@ static bool
 nothing_to_do(void)
 {
 	return log_queue_idle(&queue) && lost == 0 && !reopened;
+}
+
+/* Whether the thread is to be woken for that line; else it comes by itself. */
+static bool
+wakes(const struct log_record *r)
+{
+	if (!napping)
+		return nothing_to_do();
+	return r->level <= LOG_L_WARNING || log_queue_free(&queue) < LOG_QUEUE / 2;
 }
 
 /* Lets a line about lost messages stand in the queue where they would have stood. */
@@ -151,10 +162,23 @@ deliver(const struct log_record *r, const char *text)
 	settle(r, written);
 }
 
+/*
+ * Waits for work, under the lock. A busy daemon ends many tunnels in a short time, and a
+ * wake-up costs as much as the line: after a line the thread naps, and nobody wakes it.
+ */
+static void
+wait_for_work(bool nap)
+{
+	napping = nap;
+	cond_wait(&work, &lock, nap ? io_now_ms() + NAP_MS : IO_FOREVER);
+	napping = false;
+}
+
 static void *
 write_until_stopped(void *arg)
 {
 	char text[LOG_LINE];
+	bool wrote = false;
 
 	(void)arg;
 	pthread_mutex_lock(&lock);
@@ -163,9 +187,11 @@ write_until_stopped(void *arg)
 		bool taken;
 
 		if (nothing_to_do()) {
-			pthread_cond_wait(&work, &lock);
+			wait_for_work(wrote);
+			wrote = false;
 			continue;
 		}
+		wrote = true;
 		taken = log_queue_take(&queue, &r, text);
 		enqueue_lost();
 		reopened = false;
@@ -292,7 +318,7 @@ hand_over(struct log_record *r, const char *text)
 	r->at_ms = date_ms(); /* here, so that the queue is in the order of time */
 	taken = running;
 	if (taken) {
-		if (nothing_to_do()) /* else the thread is at it */
+		if (wakes(r))
 			pthread_cond_signal(&work);
 		enqueue_lost();
 		/* A short line may fit, but not in front of the news of a loss. */
