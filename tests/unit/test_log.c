@@ -117,6 +117,21 @@ START_TEST(message_after_start_has_the_pid)
 }
 END_TEST
 
+/* Right after a line the thread naps, and is not woken: it must come by itself. */
+START_TEST(lines_that_follow_each_other_need_no_further_line_to_be_written)
+{
+	int fd = stderr_to_pipe();
+	char line[64];
+
+	start_log();
+	for (int i = 0; i < 50; i++) {
+		log_msg(LOG_L_INFO, "line");
+		ck_assert_int_gt(read(fd, line, sizeof(line)), 0);
+	}
+	log_stop(LONG_ENOUGH);
+}
+END_TEST
+
 START_TEST(message_after_stop_is_written_at_once)
 {
 	FILE *file = stderr_to_file();
@@ -537,6 +552,8 @@ stderr_tests(void)
 	tcase_add_checked_fixture(tc, save_stderr, restore_stderr);
 	tcase_add_test(tc, message_before_start_is_written_at_once);
 	tcase_add_test(tc, message_after_start_has_the_pid);
+	tcase_add_test(
+		tc, lines_that_follow_each_other_need_no_further_line_to_be_written);
 	tcase_add_test(tc, message_after_stop_is_written_at_once);
 	tcase_add_test(tc, log_can_be_started_again);
 	tcase_add_test(tc, level_that_is_not_wanted_is_not_written);
