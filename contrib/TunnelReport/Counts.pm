@@ -12,7 +12,8 @@ use Exporter;
 use TunnelReport::Line qw(%FIELDS);
 
 our @ISA = qw(Exporter);
-our @EXPORT_OK = qw(end_class new_counts count sum count_of columns quantile shares top);
+our @EXPORT_OK = qw(
+	end_class new_counts count merge sum count_of columns quantile shares top);
 
 my $MAX_KEYS = 10_000; # clients, targets ...: of each
 my $MAX_SPANS = 2_000; # of time
@@ -165,6 +166,53 @@ sub count {
 	$span->[$class]++;
 	$span->[3] += $up;
 	$span->[4] += $down;
+}
+
+sub add_row {
+	my ($to, $from) = @_;
+
+	$to->[$_] += $from->[$_] || 0 for 0 .. $#$from;
+}
+
+sub merge_key {
+	my ($to, $from) = @_;
+	my ($rows, $more) = ($to->{rows}, $from->{rows});
+
+	for my $name (keys %$more) {
+		$rows->{$name} ? add_row($rows->{$name}, $more->{$name})
+			: ($rows->{$name} = $more->{$name});
+	}
+	$to->{folded} ||= $from->{folded};
+	fold_keys($to) if keys %$rows > $MAX_KEYS; # no sooner: no order may matter
+}
+
+sub merge_time {
+	my ($to, $from) = @_;
+
+	add_row($to->{classes}, $from->{classes});
+	$to->{longest} = $from->{longest} if $from->{longest} > $to->{longest};
+}
+
+sub merge_spans {
+	my ($to, $from) = @_;
+
+	fold_spans($to) while $to->{span_s} < $from->{span_s};
+	fold_spans($from) while $from->{span_s} < $to->{span_s};
+	for my $i (keys %{$from->{spans}}) {
+		add_row($to->{spans}{$i} ||= [0, 0, 0, 0, 0], $from->{spans}{$i});
+	}
+	fold_spans($to) while keys %{$to->{spans}} > $MAX_SPANS;
+}
+
+# Adds what was counted elsewhere, and which is of no use afterwards. Returns the sum.
+sub merge {
+	my ($to, $from) = @_;
+
+	merge_key($to->{key}{$_}, $from->{key}{$_}) for keys %{$to->{key}};
+	merge_time($to->{time}{$_}, $from->{time}{$_}) for keys %{$to->{time}};
+	merge_spans($to, $from);
+	add_row($to->{undated}, $from->{undated});
+	return $to;
 }
 
 # All of them, as one row.

@@ -216,9 +216,10 @@ sub footer {
 
 my $STYLE = do { local $/; <DATA> };
 
-# counts: by daemon. n: how many rows the tables have.
+# read: as read_log fills it. n: how many rows the tables have.
 sub page {
-	my ($title, $n, $read, $counts) = @_;
+	my ($title, $n, $read) = @_;
+	my $counts = $read->{counts};
 	my @daemons = sort keys %$counts;
 	my @all = @$counts{@daemons};
 	my $period = period(@all); # before the plots make the spans longer

@@ -185,6 +185,7 @@ expect_text err "$work: cannot be read" "a folder"
 expect_run 1 "-o where there is no folder" perl "$report" -o "$work/none/x" "$work/log"
 expect_run 64 "a wrong option" perl "$report" -x
 expect_run 64 "no rows" perl "$report" -n 0
+expect_run 64 "no processes" perl "$report" -j 0
 grep -q '</html>' "$work/other" || fail "-o: there is no page"
 if has gzip; then
   printf 'no gzip\n' >"$work/bad.gz"
@@ -209,6 +210,52 @@ expect_row "many clients" 192.0.2.1 250 '100.0 %'
 expect_row "many clients" connecting '1.02 ms' '1.02 ms' '1.02 ms' '9 s'
 expect_row "many clients" 'whole time' '0 ms' '0 ms' '0 ms' '0 ms'
 ok "many clients"
+
+# in_parts WHAT JOBS FORKS: $work/parts is the page of a log of many parts, without when
+# it was made. FORKS: how many processes can be started.
+in_parts() {
+  perl -I"$top/contrib" -e '
+    BEGIN {
+      my $forks = shift;
+      *CORE::GLOBAL::fork = sub { $forks-- > 0 ? CORE::fork() : undef };
+    }
+    use TunnelReport::Read;
+    $TunnelReport::Read::PART = 300_000;
+    do shift;
+    die $@ if $@' "$3" "$report" -j "$2" "$work/log" >"$work/page" 2>"$work/err" ||
+    fail "$1: exit status $?"
+  sed 's/ Made by.*//' "$work/page" >"$work/parts"
+}
+
+# Both daemons, over more minutes and with more clients than are kept, all dated.
+perl -e 'for (1 .. 24000) {
+    my $at = sprintf "2026-11-%02dT%02d:%02d:00Z", 1 + $_ / 1440, $_ / 60 % 24,
+      $_ % 60;
+    my $end = $_ % 7 ? "idle" : "denied rep=2 error=\"no rule matches\"";
+    print "$at dcsd[1]: tunnel id=1-1 client=10.1.", $_ % 251, ".", $_ % 199, ":1 user=u",
+      $_ % 9, " rule=- cmd=connect target=h", $_ % 300, ":1 addr=- up=$_ down=7 dns=- ",
+      "dial=0.0", 10 + int($_ / 500), " time=$_.000 end=$end\n" if $_ % 3;
+    print "$at pppd-socks[1]: tunnel id=1-1 client=10.0.0.1:1 route=r target=a:1 ",
+      "upstream=u up=1 down=", $_, " dial=0.010 time=1.500 end=target-eof\n" if $_ % 2;
+    print "$at dcsd[1]: tunnel id=1-1 client=damaged\n" if $_ % 11000 == 0;
+  }' >"$work/log"
+in_parts "one process" 1 0
+mv "$work/parts" "$work/one"
+expect_text err 'damaged lines of tunnels: 2, first in line 12835' "one process"
+expect_text one '<div>Tunnels<b>16,000</b>' "one process"
+expect_text one '<div>Tunnels<b>12,000</b>' "one process"
+expect_row "one process" connecting '32.7 ms' '53.3 ms' '56 ms' '57 ms'
+mv "$work/err" "$work/one.err"
+for jobs in 2 3 50; do
+  in_parts "$jobs processes" "$jobs" 50
+  cmp -s "$work/one" "$work/parts" || fail "$jobs processes make another page"
+  cmp -s "$work/one.err" "$work/err" || fail "$jobs processes complain otherwise"
+done
+for forks in 0 1; do
+  in_parts "$forks of 2 processes" 2 "$forks"
+  cmp -s "$work/one" "$work/parts" || fail "$forks of 2 processes make another page"
+done
+ok "as many processes as one likes"
 
 # No date, since they log to the standard error.
 printf '%s\n' 'listen = "127.0.0.1:0";' >"$work/conf"
