@@ -183,6 +183,13 @@ expect_text err "$work/none: No such file" "a log that is not there"
 expect_run 1 "a folder" perl "$report" "$work"
 expect_text err "$work: cannot be read" "a folder"
 expect_run 1 "-o where there is no folder" perl "$report" -o "$work/none/x" "$work/log"
+cp "$work/log" "$work/kept"
+ln -s log "$work/link"
+expect_run 1 "-o that is a log" perl "$report" -o "$work/link" "$work/kept" "$work/log"
+expect_text err "$work/link: the output is one of the logs" "-o that is a log"
+perl "$report" -o "$work/link" <"$work/log" 2>/dev/null &&
+  fail "-o that is the standard input: there is a page"
+cmp -s "$work/log" "$work/kept" || fail "-o has written over a log"
 expect_run 64 "a wrong option" perl "$report" -x
 expect_run 64 "no rows" perl "$report" -n 0
 expect_run 64 "no processes" perl "$report" -j 0
