@@ -124,6 +124,7 @@ sub start_worker {
 	$terminal = 0;
 	for (my $i = $first; $i < $log->{parts}; $i += $n) {
 		store_fd(count_part($log, $i), $out);
+		$out->flush; # or the end of it comes with the next part only
 	}
 	exit 0;
 }
