@@ -8,7 +8,6 @@
 #include "notify.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +19,6 @@
 
 #include "compat.h"
 #include "io.h"
-#include "log_text.h"
 
 static int manager = -1;
 
@@ -99,20 +97,6 @@ notify_main_pid(pid_t pid)
 	char text[40];
 
 	snprintf(text, sizeof(text), "MAINPID=%ld", (long)pid);
-	notify_send(text);
-}
-
-void
-notify_status(const char *fmt, ...)
-{
-	char text[256] = "STATUS=";
-	size_t len = strlen(text);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text + len, sizeof(text) - len, fmt, ap);
-	va_end(ap);
-	log_flatten(text, strlen(text)); /* a newline would begin another variable */
 	notify_send(text);
 }
 

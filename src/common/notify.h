@@ -25,9 +25,6 @@ void notify_stopping(void);  /* STOPPING=1 */
 /* MAINPID=: which process is the daemon from now on. */
 void notify_main_pid(pid_t pid);
 
-/* STATUS=, a line for people, cut at 256 bytes. */
-void notify_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
 /* Closes the socket. No other thread may send any more. */
 void notify_close(void);
 

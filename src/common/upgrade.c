@@ -175,12 +175,6 @@ upgrade_cancel(struct upgrade *u)
 	io_close(&u->report);
 }
 
-bool
-upgrade_ended(struct upgrade *u, int *status)
-{
-	return child_ended(&u->child, status);
-}
-
 /* The fd of the variable, if it is from a process that knows where inherit ends. */
 static int
 announced(void)

@@ -48,9 +48,6 @@ int upgrade_wait(struct upgrade *u, int timeout_ms, child_line *line, void *arg,
 /* Ends it, as when this process is told to end itself. Nothing for UPGRADE_NONE. */
 void upgrade_cancel(struct upgrade *u);
 
-/* As child_ended, later: whether the one that took over is gone already. */
-bool upgrade_ended(struct upgrade *u, int *status);
-
 /*
  * The new process. First in main, before daemon_clean_start would close it: the lowest fd
  * above those of inherit and of this. Same as inherit_end when there is no upgrade.

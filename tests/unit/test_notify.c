@@ -97,20 +97,6 @@ START_TEST(a_reload_tells_its_time)
 }
 END_TEST
 
-START_TEST(a_status_is_one_line_and_is_cut)
-{
-	const char *text;
-
-	ck_assert_int_eq(notify_take(), 0);
-	notify_status("%d tunnels\nREADY=1", 3);
-	ck_assert_str_eq(received(), "STATUS=3 tunnels READY=1");
-	notify_status("%01000d", 0);
-	text = received();
-	ck_assert_uint_eq(strlen(text), 255);
-	ck_assert_str_eq(text + 254, "0");
-}
-END_TEST
-
 START_TEST(the_variable_stays_for_the_next_process)
 {
 	ck_assert_int_eq(notify_take(), 0);
@@ -216,7 +202,6 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, each_state_is_a_datagram);
 	tcase_add_test(tc, a_reload_tells_its_time);
-	tcase_add_test(tc, a_status_is_one_line_and_is_cut);
 	tcase_add_test(tc, the_variable_stays_for_the_next_process);
 	tcase_add_test(tc, without_a_manager_nothing_is_told);
 	tcase_add_test(tc, it_works_when_the_name_is_gone);

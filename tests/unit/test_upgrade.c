@@ -106,7 +106,7 @@ expect_ended(int wanted)
 {
 	int status;
 
-	while (!upgrade_ended(&upgrade, &status))
+	while (!child_ended(&upgrade.child, &status))
 		ck_assert_int_eq(poll(NULL, 0, 5), 0);
 	ck_assert_int_eq(status, wanted);
 	expect_no_child();
