@@ -11,14 +11,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "route.h"
 
-#define NAP_MS	100   /* when memory is short */
-#define TELL_MS 60000 /* clients that are not served are told of so often */
+#define NAP_MS 100 /* when memory is short */
 
 int
 udp_intake_init(struct udp_intake *intake)
@@ -35,20 +33,15 @@ udp_intake_free(struct udp_intake *intake)
 	intake->in = NULL;
 }
 
-/* Tells of a client that is not served, at most once a minute for each reason. */
+/* Tells of a client that is not served. */
 static void
 tell(struct log_rate *rate, const struct udp_port *port, const struct addr *client,
 	const char *why)
 {
-	unsigned held;
-	char text[ADDR_TEXT], times[48] = "";
+	char text[ADDR_TEXT];
 
-	if (!log_due(rate, TELL_MS, &held))
-		return;
-	if (held > 0)
-		snprintf(times, sizeof(times), " (and %u times since last told)", held);
-	log_msg(LOG_L_WARNING, "datagram of client %s dropped, route %s: %s%s",
-		addr_text(client, text), port->via->name, why, times);
+	log_rated(rate, "datagram of client %s dropped, route %s: %s",
+		addr_text(client, text), port->via->name, why);
 }
 
 /* The first datagram of a client that may have a session. */
