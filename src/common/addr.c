@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -267,6 +268,12 @@ hostport_parse(struct hostport *hp, const char *text, const char **why)
 	got.port = (uint16_t)port;
 	*hp = got;
 	return 0;
+}
+
+bool
+hostport_equal(const struct hostport *a, const struct hostport *b)
+{
+	return a->port == b->port && strcasecmp(a->host, b->host) == 0;
 }
 
 char *

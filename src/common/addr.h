@@ -72,6 +72,9 @@ int hostport_parse(struct hostport *hp, const char *text, const char **why);
 #define HOSTPORT_TEXT (HOST_MAX + 10)
 char *hostport_text(const struct hostport *hp, char out[HOSTPORT_TEXT]);
 
+/* Whether both are the same text, whatever the case of its letters, and port. */
+bool hostport_equal(const struct hostport *a, const struct hostport *b);
+
 /* The port that text is, all of it digits: min (0 or 1) to 65535. Returns it, or -1. */
 int port_parse(const char *text, int min);
 

@@ -4,7 +4,6 @@
 #include "enable.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "log.h"
 #include "spares.h"
@@ -40,12 +39,6 @@ enable_upstreams(const struct ppp_conf *conf, const char *name, bool enable)
 	return n;
 }
 
-static bool
-same_address(const struct hostport *a, const struct hostport *b)
-{
-	return a->port == b->port && strcasecmp(a->host, b->host) == 0;
-}
-
 static size_t
 enable_targets_of(
 	const struct route_port *port, const struct hostport *address, bool enable)
@@ -53,7 +46,7 @@ enable_targets_of(
 	size_t n = 0;
 
 	for (int t = 0; t < port->n_targets; t++)
-		if (same_address(&port->targets[t].address, address)) {
+		if (hostport_equal(&port->targets[t].address, address)) {
 			atomic_store(&port->targets[t].state->disabled, !enable);
 			n++;
 		}

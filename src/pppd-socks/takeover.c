@@ -20,15 +20,9 @@
 	} while (0)
 
 static bool
-same_address(const struct hostport *a, const struct hostport *b)
-{
-	return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
-static bool
 same_upstream(const struct upstream *a, const struct upstream *b)
 {
-	return strcmp(a->name, b->name) == 0 && same_address(&a->address, &b->address);
+	return strcmp(a->name, b->name) == 0 && hostport_equal(&a->address, &b->address);
 }
 
 /* The first port has the name of the route, or its number where that has none. */
@@ -68,7 +62,7 @@ share_target(
 	struct target *target, const struct route *route, const struct route_port *old)
 {
 	for (int t = 0; t < old->n_targets; t++)
-		if (same_address(&target->address, &old->targets[t].address)) {
+		if (hostport_equal(&target->address, &old->targets[t].address)) {
 			SHARE(target->state, old->targets[t].state);
 			share_views(target, route, &old->targets[t], old->route);
 			return;

@@ -374,6 +374,21 @@ START_TEST(good_hostport_is_parted_and_printed_back)
 }
 END_TEST
 
+START_TEST(hostports_are_equal_whatever_their_case)
+{
+	struct hostport a, b;
+	const char *why;
+
+	ck_assert_int_eq(hostport_parse(&a, "db.Example.com:80", &why), 0);
+	ck_assert_int_eq(hostport_parse(&b, "DB.example.com:80", &why), 0);
+	ck_assert(hostport_equal(&a, &b));
+	ck_assert_int_eq(hostport_parse(&b, "db.example.com:81", &why), 0);
+	ck_assert(!hostport_equal(&a, &b));
+	ck_assert_int_eq(hostport_parse(&b, "db.example.org:80", &why), 0);
+	ck_assert(!hostport_equal(&a, &b));
+}
+END_TEST
+
 START_TEST(bad_hostport_is_refused_with_a_reason_and_changes_nothing)
 {
 	static const struct {
@@ -604,6 +619,7 @@ addr_suite(void)
 	tcase_add_test(tc, kinds_end_where_their_networks_end);
 	tcase_add_test(tc, port_is_digits_in_range_and_nothing_else);
 	tcase_add_test(tc, good_hostport_is_parted_and_printed_back);
+	tcase_add_test(tc, hostports_are_equal_whatever_their_case);
 	tcase_add_test(tc, bad_hostport_is_refused_with_a_reason_and_changes_nothing);
 	tcase_add_test(tc, host_of_255_bytes_fits_and_256_does_not);
 	tcase_add_test(tc, longest_hostport_text_fits_with_brackets);
