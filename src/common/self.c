@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What this process was started as. Not /proc/self/exe: that goes on meaning the file
- * that was executed, also when an installation has put another one in its place. Main
- * thread, once; what was noted is read only.
+ * that was executed, also when an installation has put another one in its place. Noted
+ * on the main thread, once, and read only from then on.
  */
 #include "config.h"
 #include "self.h"
@@ -79,12 +79,16 @@ find_in_path(const char *name)
 	return NULL;
 }
 
+char *
+self_absolute(const char *file)
+{
+	return file[0] == '/' ? strdup(file) : join("", 0, file);
+}
+
 static char *
 find(const char *name)
 {
-	if (name[0] == '/')
-		return strdup(name);
-	return strchr(name, '/') ? join("", 0, name) : find_in_path(name);
+	return strchr(name, '/') ? self_absolute(name) : find_in_path(name);
 }
 
 /* argv[0] becomes the path: it means the same in any folder, and with any PATH. */

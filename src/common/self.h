@@ -23,4 +23,7 @@ char *const *self_argv(void);
 /* The folder at the start; NULL: not known. */
 const char *self_cwd(void);
 
+/* A path of the start, malloc'd, absolute: good in any folder. NULL with errno. */
+char *self_absolute(const char *file);
+
 #endif

@@ -346,7 +346,6 @@ accept_clients(struct server *s, const struct listeners *set, size_t i, int most
 		if (crowd_holds(&s->crowd, s->conns))
 			return true;
 		fd = compat_accept(set->list[i].socket->fd, &u.sa, &len);
-
 		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return true;
 		if (fd == -1 && clients_fault(errno))
@@ -365,7 +364,10 @@ accept_clients(struct server *s, const struct listeners *set, size_t i, int most
 
 /* ---- the thread ---- */
 
-/* Takes those who still wait at the sockets that a change has left out. */
+/*
+ * Takes those who still wait at the sockets that a change has left out. At the limit, or
+ * for want of fds, they are reset by the close instead.
+ */
 static void
 empty_out(struct server *s, const struct listeners *old)
 {
@@ -413,8 +415,8 @@ server_commit(struct server *s)
 static int64_t
 heed(struct server *s)
 {
-	int64_t again_ms;
 	bool committed;
+	int64_t again_ms;
 
 	pthread_mutex_lock(&s->lock);
 	committed = s->committed;

@@ -4,7 +4,6 @@
 #include "setup.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,27 +20,6 @@ is_where_it_started(void)
 	return start && getcwd(now, sizeof(now)) && strcmp(now, start) == 0;
 }
 
-/* A malloc'd form of path that stays good in the background. NULL with errno. */
-static char *
-absolute(const char *path)
-{
-	const char *cwd = self_cwd();
-	size_t size;
-	char *text;
-
-	if (path[0] == '/')
-		return strdup(path);
-	if (!cwd) {
-		errno = ENOENT;
-		return NULL;
-	}
-	size = strlen(cwd) + strlen(path) + 2;
-	text = malloc(size);
-	if (text)
-		snprintf(text, size, "%s/%s", cwd, path);
-	return text;
-}
-
 /* The file to read: none when none was named and the default one is not there. */
 static int
 find_path(struct setup *setup)
@@ -54,7 +32,7 @@ find_path(struct setup *setup)
 			return 0;
 	}
 	/* At the start messages call the file as the user does. */
-	setup->path = is_where_it_started() ? strdup(path) : absolute(path);
+	setup->path = is_where_it_started() ? strdup(path) : self_absolute(path);
 	return setup->path ? 0 : -1;
 }
 
@@ -90,7 +68,7 @@ override(struct settings *s, const struct options *o)
 {
 	if (o->verbose)
 		s->level = LOG_L_DEBUG;
-	if (o->pidfile && replace(&s->pidfile, absolute(o->pidfile)) == -1)
+	if (o->pidfile && replace(&s->pidfile, self_absolute(o->pidfile)) == -1)
 		return -1;
 	if (!o->user)
 		return 0;
