@@ -74,6 +74,11 @@ client pass {
 }
 socks pass {
   from: 127.0.0.0/8 to: 0.0.0.0/0
+  command: bind connect udpassociate
+}
+socks pass {
+  from: 0.0.0.0/0 to: 127.0.0.0/8
+  command: bindreply udpreply
 }
 END
   launch dante "$at" "$dante" -f "$work/dante.conf" -p "$work/dante.pid"

@@ -8,6 +8,8 @@
 :
 # shellcheck source=lib.sh
 . "${srcdir:-.}/tests/scripts/lib.sh"
+# shellcheck source=peers.sh
+. "$top/tests/scripts/peers.sh"
 
 PROBE=$(absolute "${SOCKS5_PROBE:-./socks5-probe}")
 unset SOCKS5_PASSWORD
@@ -77,12 +79,6 @@ helper mute 'my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 5
   }'
 mute=$helper
 start_target
-
-# A port that is free, and will most likely stay so for a moment.
-free_port() {
-  perl -MIO::Socket::INET -e '
-    print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
-}
 
 # all_modes SERVER
 all_modes() {
@@ -204,69 +200,22 @@ END
 esac
 stop "$dcsd_pid"
 
-# accepts PORT
-accepts() {
-  perl -MIO::Socket::INET -e '
-    exit !IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => shift)' "$1"
-}
-
-# other NAME PORT COMMAND...: starts a server that logs nothing about being ready.
-other() {
-  name=$1
-  at=$2
-  shift 2
-  "$@" >"$work/$name.log" 2>&1 </dev/null &
-  pid=$!
-  own "$pid"
-  wait_for accepts "$at" || fail "$name does not listen"
-}
-
 if has microsocks; then
-  at=$(free_port)
-  other microsocks "$at" microsocks -i 127.0.0.1 -p "$at"
+  launch_microsocks || fail "microsocks: $why"
   probe 0 "SOCKS5 OK - auth" "127.0.0.1:$at" auth
   probe 0 "SOCKS5 OK - connect" "127.0.0.1:$at" connect "localhost:$target"
   probe 2 "reply: command not supported (REP 7)" "127.0.0.1:$at" bind
-  at=$(free_port)
-  other microsocks "$at" microsocks -i 127.0.0.1 -p "$at" -u ann -P secret
+  launch_microsocks -u ann -P secret || fail "microsocks: $why"
   with_password "127.0.0.1:$at"
   ok "microsocks"
 else
   skip_part "microsocks is not there"
 fi
 
-dante=
-for name in danted sockd; do
-  has "$name" && dante=$name
-done
-if [ -n "$dante" ] && is_root; then
-  at=$(free_port)
-  cat >"$work/danted.conf" <<END
-logoutput: stderr
-internal: 127.0.0.1 port = $at
-external: 127.0.0.1
-clientmethod: none
-socksmethod: none
-user.privileged: root
-user.unprivileged: nobody
-client pass {
-  from: 127.0.0.0/8 to: 127.0.0.0/8
-}
-socks pass {
-  from: 127.0.0.0/8 to: 0.0.0.0/0
-  command: bind connect udpassociate
-}
-socks pass {
-  from: 0.0.0.0/0 to: 127.0.0.0/8
-  command: bindreply udpreply
-}
-END
-  other danted "$at" "$dante" -f "$work/danted.conf" -p "$work/danted.pid"
+if has_dante; then
+  launch_dante || fail "dante: $why"
   all_modes "127.0.0.1:$at"
-  kill "$pid"
-  wait_for gone "$pid" || fail "danted does not end"
-  wait "$pid"
-  forget "$pid"
+  finish "$server" dante
   ok "dante"
 else
   skip_part "dante is not there, or this is not root"
