@@ -6,24 +6,9 @@
 # moves when it is not any more, and does not move back. Needs root; nothing of the
 # machine is touched, so that the port is that of the file.
 
-if [ -z "${NETWORK_OF_ITS_OWN:-}" ]; then
-  PATH=$PATH:/usr/sbin:/sbin
-  why=
-  for tool in keepalived unshare nsenter ip mount; do
-    command -v "$tool" >/dev/null 2>&1 || why="no $tool"
-  done
-  [ "$(id -u)" -eq 0 ] || why="not root"
-  if [ -z "$why" ] && ! unshare --net --mount true 2>/dev/null; then
-    why="no network namespace can be made"
-  fi
-  if [ -n "$why" ]; then
-    printf 'SKIPPED: %s\n' "$why"
-    exit 77
-  fi
-  NETWORK_OF_ITS_OWN=yes
-  export NETWORK_OF_ITS_OWN
-  exec unshare --net --mount --propagation private /bin/sh "$0" "$@"
-fi
+# shellcheck source=netns.sh
+. "${srcdir:-.}/tests/scripts/netns.sh"
+network_of_its_own keepalived nsenter
 
 # shellcheck source=lib.sh
 . "${srcdir:-.}/tests/scripts/lib.sh"

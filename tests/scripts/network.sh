@@ -7,23 +7,9 @@
 # files in /etc, of its own, which are gone with its last process. Nothing of the machine
 # is touched, so that all ports here are fixed.
 
-if [ -z "${NETWORK_OF_ITS_OWN:-}" ]; then
-  why=
-  for tool in unshare ip nft perl mount; do
-    command -v "$tool" >/dev/null 2>&1 || why="no $tool"
-  done
-  [ "$(id -u)" -eq 0 ] || why="not root"
-  if [ -z "$why" ] && ! unshare --net --mount true 2>/dev/null; then
-    why="no network namespace can be made"
-  fi
-  if [ -n "$why" ]; then
-    printf 'SKIPPED: %s\n' "$why"
-    exit 77
-  fi
-  NETWORK_OF_ITS_OWN=yes
-  export NETWORK_OF_ITS_OWN
-  exec unshare --net --mount --propagation private /bin/sh "$0" "$@"
-fi
+# shellcheck source=netns.sh
+. "${srcdir:-.}/tests/scripts/netns.sh"
+network_of_its_own nft perl
 
 # shellcheck source=lib.sh
 . "${srcdir:-.}/tests/scripts/lib.sh"

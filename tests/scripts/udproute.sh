@@ -8,23 +8,9 @@
 #
 #   getent --> 127.0.0.1:53 pppd-socks --> 127.0.0.1:1081 dcsd --> 127.0.0.53:53 dns.pl
 
-if [ -z "${NETWORK_OF_ITS_OWN:-}" ]; then
-  why=
-  for tool in unshare ip perl mount getent; do
-    command -v "$tool" >/dev/null 2>&1 || why="no $tool"
-  done
-  [ "$(id -u)" -eq 0 ] || why="not root"
-  if [ -z "$why" ] && ! unshare --net --mount true 2>/dev/null; then
-    why="no network namespace can be made"
-  fi
-  if [ -n "$why" ]; then
-    printf 'SKIPPED: %s\n' "$why"
-    exit 77
-  fi
-  NETWORK_OF_ITS_OWN=yes
-  export NETWORK_OF_ITS_OWN
-  exec unshare --net --mount --propagation private /bin/sh "$0" "$@"
-fi
+# shellcheck source=netns.sh
+. "${srcdir:-.}/tests/scripts/netns.sh"
+network_of_its_own perl getent
 
 # shellcheck source=lib.sh
 . "${srcdir:-.}/tests/scripts/lib.sh"
