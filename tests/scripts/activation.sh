@@ -132,7 +132,8 @@ one_socket() {
   activated one "$1" tcp
   nth one 1
   has_socket "$pid" "$inode" || fail "$1: it does not have the socket"
-  log_has one "listening on 127.0.0.1:$port" || fail "$1: it does not tell the socket"
+  wait_for log_has one "listening on 127.0.0.1:$port" ||
+    fail "$1: it does not tell the socket"
   ask_load "dial $2 127.0.0.1:$port"
   ask_load "hold $2 127.0.0.1:$port"
   signal one HUP 'reload: done'
@@ -187,7 +188,7 @@ low_port() {
 unwanted() {
   activated unwanted "$1" tcp web=tcp
   nth unwanted 2
-  log_has unwanted \
+  wait_for log_has unwanted \
     "127.0.0.1:$port, web: inherited, and nothing of the configuration" ||
     fail "$1: a socket that nothing wants is not told"
   has_socket "$pid" "$inode" && fail "$1: a socket that nothing wants stays open"

@@ -98,7 +98,7 @@ ok "log changes the level"
 
 kill -USR1 "$ppp"
 wait_for log_has ppp 'status: tunnels 3' || fail "USR1: no status in the log"
-log_has ppp 'status: upstream dcs ' || fail "USR1: no upstream in the log"
+wait_for log_has ppp 'status: upstream dcs ' || fail "USR1: no upstream in the log"
 ok "USR1 writes the status into the log"
 
 # Only its owner gets in.

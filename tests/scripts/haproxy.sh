@@ -129,7 +129,7 @@ tunnel() {
 finish() {
   : >"$work/$1.go"
   expect_end "$2" 0 "$1"
-  log_has "$1" '200 OK' || fail "$1: no answer behind the half-close"
+  wait_for log_has "$1" '200 OK' || fail "$1: no answer behind the half-close"
 }
 
 config tcp ''

@@ -79,7 +79,7 @@ fds_run_out() {
   before=$(prlimit --pid "$pid" --nofile --noheadings --output SOFT | tr -d ' ')
   squeezed "$name" "$daemon_port"
   last=$name-asker-$i
-  log_has "$name" "accept: Too many open files" ||
+  wait_for log_has "$name" "accept: Too many open files" ||
     fail "$daemon: $(grep accept "$work/$name.log")"
 
   from=$(ticks)

@@ -154,7 +154,7 @@ quiet_life() {
   kill -USR1 "$pid"
   wait_for log_has quiet 'status: pid' || fail "no status in the log"
   stop "$pid"
-  log_has quiet 'tunnel ' || fail "no tunnel in the log"
+  wait_for log_has quiet 'tunnel ' || fail "no tunnel in the log"
   sed "s/^/$at /" "$work/quiet.log" >"$work/quiet.lines"
   ignored dcsd quiet.lines >"$work/quiet.ignored"
   diff "$work/quiet.lines" "$work/quiet.ignored" >"$work/diff.log" ||

@@ -491,7 +491,8 @@ without_ipv6() {
     start "$daemon-no-v6" "$@" "3001$to" -c "$work/empty.conf"
     [ "$(log_count "$daemon-no-v6" ' listening on ')" -eq 1 ] ||
       fail "$daemon: $(grep ' listening on ' "$work/$daemon-no-v6.log")"
-    log_has "$daemon-no-v6" ' listening on 127.0.0.1:3001' || fail "$daemon: not at 3001"
+    wait_for log_has "$daemon-no-v6" ' listening on 127.0.0.1:3001' ||
+      fail "$daemon: not at 3001"
     stop "$pid"
     expect_run 1 "$daemon at [::1]" "$@" "[::1]:3001$to" -c "$work/empty.conf" -f
     expect_text err "[::1]:3001" "$daemon at [::1]"

@@ -99,7 +99,8 @@ expect_talk rep=0 old
 configure 'rules = ( { name = "none"; action = "deny"; } );'
 reloads
 expect_talk rep=2 denied
-log_has dcsd ' rule=none ' || fail "the new request was not judged by the new rule"
+wait_for log_has dcsd ' rule=none ' ||
+  fail "the new request was not judged by the new rule"
 lives old
 configure "$all"
 reloads
@@ -114,7 +115,7 @@ configure 'rules = ( { name = "none"; action = "deny"; } );
 limit: { tunnels = 1; };
 rules = 5;'
 reloads failed
-log_has dcsd "reload: $work/conf:" || fail "the log does not name file and line"
+wait_for log_has dcsd "reload: $work/conf:" || fail "the log does not name file and line"
 expect_talk rep=0 still
 lives new
 goes still
@@ -147,10 +148,10 @@ configure "$(auth) rules = ( { action = \"deny\"; ports = 9; },
   { name = \"all\"; action = \"allow\"; limit = 2; } );"
 reloads
 expect_talk rep=2 ann2 ann secret
-log_has dcsd "the user's limit is reached" || fail "it was not the user's limit"
+wait_for log_has dcsd "the user's limit is reached" || fail "it was not the user's limit"
 expect_talk rep=0 bob bob secret
 expect_talk rep=2 bob2 bob secret
-log_has dcsd "the rule's limit is reached" || fail "it was not the rule's limit"
+wait_for log_has dcsd "the rule's limit is reached" || fail "it was not the rule's limit"
 goes ann
 wait_for ended 'user=ann .* end=client-' || fail "ann's tunnel does not end"
 expect_talk rep=0 ann3 ann secret
@@ -162,10 +163,11 @@ begin "$(auth 'penalties: { after = 2; first = 600; most = 600; };') $all"
 expect_talk "no service" wrong ann wrong
 reloads
 expect_talk "no service" wrong2 ann wrong
-log_has dcsd auth-refused || fail "the failure before the reload does not count"
+wait_for log_has dcsd auth-refused || fail "the failure before the reload does not count"
 reloads
 expect_talk "no service" right ann secret
-log_has dcsd "turned away: its source is refused" || fail "the penalty is forgotten"
+wait_for log_has dcsd "turned away: its source is refused" ||
+  fail "the penalty is forgotten"
 stop "$dcsd"
 ok "failed passwords, and the penalty for them, outlive a reload"
 
@@ -221,8 +223,8 @@ configure "$(auth) on_reload = \"cut\"; rules = (
   { name = \"bob\"; action = \"allow\"; users = \"bob\"; } );"
 reloads
 wait_for ended 'user=ann rule=ann .* end=killed' || fail "ann's tunnel was not cut"
-log_has ann end || fail "ann's tunnel has no end for its client"
-log_has dcsd 'reload: 1 tunnel' || fail "the log does not tell how many were cut"
+wait_for log_has ann end || fail "ann's tunnel has no end for its client"
+wait_for log_has dcsd 'reload: 1 tunnel' || fail "the log does not tell how many were cut"
 lives bob
 lives bob2
 expect_talk "no service" ann2 ann secret

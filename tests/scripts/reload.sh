@@ -160,7 +160,7 @@ small_things() {
 
   config main '' 'log: { facility = "local3"; };'
   hup main "$main"
-  log_has main 'log.facility: it has changed, which takes a restart' ||
+  wait_for log_has main 'log.facility: it has changed, which takes a restart' ||
     fail "a key that takes a restart is not told"
   config main ''
   ctl 0 reload
@@ -187,7 +187,8 @@ leaving() {
   ask_load "hold $how $place"
   config main ''
   hup main "$main"
-  log_has main "no longer listening on $place" || fail "a port that goes is not told"
+  wait_for log_has main "no longer listening on $place" ||
+    fail "a port that goes is not told"
   refuses "$place" || fail "a port that has gone takes clients"
   ask_load check
   ok "$daemon: a port that has gone refuses, and its tunnels live on"

@@ -100,13 +100,13 @@ upgrade() {
   usr2 'done'
   take_pid
   [ "$pid" -ne "$old" ] || fail "the pidfile still names the old process"
-  log_has main "process $pid serves" || fail "the new process is not told"
+  wait_for log_has main "process $pid serves" || fail "the new process is not told"
 }
 
 # upgrade_fails TEXT: and all is as before.
 upgrade_fails() {
   usr2 failed
-  log_has main "$1" || fail "why an upgrade fails is not told: $1"
+  wait_for log_has main "$1" || fail "why an upgrade fails is not told: $1"
   expect_serves "$old"
   ask_load check
 }
@@ -135,10 +135,11 @@ without_success() {
   chmod 755 "$work/bin/new"
   mv "$work/bin/new" "$work/bin/$daemon"
   usr2 failed
-  log_has main 'ended with status 3' || fail "how the new program ended is not told"
+  wait_for log_has main 'ended with status 3' ||
+    fail "how the new program ended is not told"
   rm "$work/bin/$daemon"
   usr2 failed
-  log_has main "$work/bin/./$daemon: No such file" || log_has main 'No such file' ||
+  wait_for log_has main "No such file" ||
     fail "that there is no program is not told"
   install_again
   config '' 'no_such_key = 1;'
@@ -219,7 +220,8 @@ ends_well() {
   own "$hanging"
   kill "$pid"
   wait_for gone "$pid" || fail "it does not end while it waits for the new process"
-  log_has main 'upgrade: hangs' || fail "what the new program has said is not told"
+  wait_for log_has main 'upgrade: hangs' ||
+    fail "what the new program has said is not told"
   gone "$hanging" || fail "a new process that hangs is left behind"
   [ -z "$(ls -A "$run")" ] || fail "left behind: $(ls -A "$run")"
   [ -z "$first" ] || expect_end "$first" 0 "the first process"
