@@ -2,81 +2,45 @@
 /*
  * One piece of data from socket to socket. Runs on the two threads of every tunnel, on
  * blocking sockets, and is the whole data path: a splice(2) in and out, or recv(2) and
- * send(2) through a buffer of a pool shared by all tunnels. Does not log.
+ * send(2) through a buffer. Pipes and buffers are of pools that all tunnels share, and
+ * are taken for one piece, so that a quiet tunnel has neither. Does not log.
  */
 #include "config.h"
 #include "carry.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "pipes.h"
+#include "pool.h"
 
 #define BUF_BYTES   (256 * 1024)
-#define BUFS_POOLED 32	 /* free buffers that are kept */
 #define SMALL_BYTES 4096 /* on the stack, when there is no memory for a buffer */
 
-/* A free buffer; the list is linked through the buffers themselves. */
-struct free_buf {
-	struct free_buf *next;
-};
+/* Buffers that are kept, by number; NULL: not made yet. */
+static struct pool pool;
+static void *bufs[POOL_MAX];
 
-static struct {
-	pthread_mutex_t lock;
-	int pooled;
-	struct free_buf *first;
-} bufs = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
+/* One of the pool, with its number, or one made for the occasion, -1; NULL: no memory. */
 static void *
-buf_take(void)
+buf_take(int *number)
 {
-	struct free_buf *buf;
-
-	pthread_mutex_lock(&bufs.lock);
-	buf = bufs.first;
-	if (buf) {
-		bufs.first = buf->next;
-		bufs.pooled--;
-	}
-	pthread_mutex_unlock(&bufs.lock);
-	return buf ? buf : malloc(BUF_BYTES);
+	*number = pool_take(&pool);
+	if (*number == -1)
+		return malloc(BUF_BYTES);
+	if (!bufs[*number])
+		bufs[*number] = malloc(BUF_BYTES);
+	return bufs[*number];
 }
 
 static void
-buf_give(void *mem)
+buf_give(void *buf, int number)
 {
-	struct free_buf *buf = mem;
-
-	pthread_mutex_lock(&bufs.lock);
-	if (bufs.pooled < BUFS_POOLED) {
-		buf->next = bufs.first;
-		bufs.first = buf;
-		bufs.pooled++;
-		buf = NULL;
-	}
-	pthread_mutex_unlock(&bufs.lock);
-	free(buf);
-}
-
-static void
-hold(struct carrier *c)
-{
-	if (pipes_take(c->pipe) == -1)
-		c->buf = buf_take();
-	c->held = true;
-}
-
-void
-carry_release(struct carrier *c)
-{
-	if (c->pipe[0] != -1)
-		pipes_give(c->pipe);
-	if (c->buf)
-		buf_give(c->buf);
-	c->buf = NULL;
-	c->held = false;
+	if (number == -1)
+		free(buf);
+	else
+		pool_give(&pool, number);
 }
 
 /* After dst took nothing: whether to try on. */
@@ -111,10 +75,10 @@ send_all(const struct carry *carry, const char *at, size_t size)
 }
 
 static int
-splice_all(const struct carry *carry, const int pipe[2], size_t size)
+splice_all(const struct carry *carry, const struct pipe_pair *pair, size_t size)
 {
 	while (size > 0) {
-		ssize_t n = pipes_empty(pipe, carry->dst, size);
+		ssize_t n = pipes_empty(pair, carry->dst, size);
 
 		if (n == -1 && !try_again(carry))
 			return -1;
@@ -151,44 +115,59 @@ copy_small_piece(const struct carry *carry, int *failed)
 	return copy_piece(small, sizeof(small), carry, failed);
 }
 
+/* Copies with as much memory as there is. */
 static ssize_t
-splice_piece(struct carrier *c, const struct carry *carry, int *failed)
+copy_large_piece(const struct carry *carry, int *failed)
+{
+	int number, error;
+	void *buf = buf_take(&number);
+	ssize_t n = buf ? copy_piece(buf, BUF_BYTES, carry, failed)
+			: copy_small_piece(carry, failed);
+
+	error = errno;
+	buf_give(buf, number);
+	errno = error;
+	return n;
+}
+
+/* From src into the empty pipe. Returns as splice(2), with errno and *failed. */
+static ssize_t
+fill(const struct pipe_pair *pair, const struct carry *carry, int *failed)
 {
 	ssize_t n;
 
 	*failed = carry->src;
 	do
-		n = pipes_fill(c->pipe, carry->src);
+		n = pipes_fill(pair, carry->src);
 	while (n == -1 && errno == EINTR);
-	/* A sandbox, or a kernel without it: then this once, and for good, without. */
-	if (n == -1 && (errno == EINVAL || errno == ENOSYS)) {
-		pipes_give(c->pipe);
-		pipes_disable();
-		c->buf = buf_take();
-		return copy_small_piece(carry, failed);
-	}
-	/* splice stops before an urgent byte as if it were the end: recv knows. */
-	if (n == 0)
-		return copy_small_piece(carry, failed);
-	if (n > 0 && splice_all(carry, c->pipe, (size_t)n) == -1) {
-		int error = errno;
-
-		*failed = carry->dst;
-		pipes_discard(c->pipe);
-		errno = error;
-		return -1;
-	}
 	return n;
 }
 
-ssize_t
-carry_piece(struct carrier *c, const struct carry *carry, int *failed)
+/* Carries a piece through the pipe, and gives the pipe back. */
+static ssize_t
+splice_piece(struct pipe_pair *pair, const struct carry *carry, int *failed)
 {
-	if (!c->held)
-		hold(c);
-	if (c->pipe[0] != -1)
-		return splice_piece(c, carry, failed);
-	if (c->buf)
-		return copy_piece(c->buf, BUF_BYTES, carry, failed);
-	return copy_small_piece(carry, failed);
+	ssize_t n = fill(pair, carry, failed);
+
+	if (n > 0 && splice_all(carry, pair, (size_t)n) == -1) {
+		*failed = carry->dst;
+		pipes_discard(pair);
+		return -1;
+	}
+	pipes_give(pair);
+	/* A sandbox, or a kernel without it: then this once, and for good, without. */
+	if (n == -1 && (errno == EINVAL || errno == ENOSYS)) {
+		pipes_disable();
+		return copy_small_piece(carry, failed);
+	}
+	/* splice stops before an urgent byte as if it were the end: recv knows. */
+	return n == 0 ? copy_small_piece(carry, failed) : n;
+}
+
+ssize_t
+carry_piece(const struct carry *carry, int *failed)
+{
+	struct pipe_pair *pair = pipes_take();
+
+	return pair ? splice_piece(pair, carry, failed) : copy_large_piece(carry, failed);
 }

@@ -10,21 +10,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/*
- * What a direction holds while data flows: a pipe, or a buffer. It is given back while
- * the direction is idle, so that an idle tunnel costs neither. Starts as CARRIER_NONE.
- */
-struct carrier {
-	bool held;
-	int pipe[2]; /* -1: this one copies */
-	void *buf;   /* NULL: this one splices, or memory is short */
-};
-
-#define CARRIER_NONE                                                                     \
-	{                                                                                \
-		false, { -1, -1 }, NULL                                                  \
-	}
-
 /* The two sockets, and who is told of the progress. */
 struct carry {
 	int src, dst;
@@ -39,9 +24,6 @@ struct carry {
  * the fd that the error is of: EAGAIN, src has nothing after all; ECANCELED, give_up
  * said so; what was taken and not delivered is then lost.
  */
-ssize_t carry_piece(struct carrier *c, const struct carry *carry, int *failed);
-
-/* Gives back what is held. */
-void carry_release(struct carrier *c);
+ssize_t carry_piece(const struct carry *carry, int *failed);
 
 #endif

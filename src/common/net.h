@@ -8,9 +8,12 @@
 #include "addr.h"
 #include "io.h"
 
+/* How long a write to a peer that takes nothing blocks, before it fails with EAGAIN. */
+#define NET_WRITE_TICK_MS 500
+
 /*
- * A listening socket on addr. Connections accepted from it have TCP_NODELAY, keepalive
- * and in-line urgent data. Returns the fd, or -1 with errno.
+ * A listening socket on addr. Connections accepted from it have TCP_NODELAY, keepalive,
+ * in-line urgent data and NET_WRITE_TICK_MS. Returns the fd, or -1 with errno.
  */
 int net_listen(const struct addr *addr);
 

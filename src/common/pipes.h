@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * pipes: a pool of large pipes for splice(2). Two files implement it, chosen by
- * configure: pipes_splice.c, and pipes_none.c for systems without splice, which never
- * has a pipe, so that everything is copied.
+ * pipes: large pipes for splice(2), which all tunnels share. Two files implement it,
+ * chosen by configure: pipes_splice.c, and pipes_none.c for systems without splice, which
+ * never has a pipe, so that everything is copied.
  */
 #ifndef PIPES_H
 #define PIPES_H
@@ -10,17 +10,19 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct pipe_pair;
+
 /*
- * Takes an empty pipe out of the pool, or makes one as long as there are few. Returns 0,
- * or -1: none is to be had now. Never blocks.
+ * An empty pipe, until it is given back; it is made when there is none yet. NULL: none is
+ * to be had now. Never blocks. Any thread.
  */
-int pipes_take(int pipe[2]);
+struct pipe_pair *pipes_take(void);
 
 /* Gives back an empty pipe. */
-void pipes_give(int pipe[2]);
+void pipes_give(struct pipe_pair *pair);
 
-/* Closes a pipe that has something left in it. */
-void pipes_discard(int pipe[2]);
+/* Gives back one that has something left in it, which is lost. Keeps errno. */
+void pipes_discard(struct pipe_pair *pair);
 
 /* splice(2) does not work on this system after all: from now on no pipe is to be had. */
 void pipes_disable(void);
@@ -28,9 +30,14 @@ void pipes_disable(void);
 /*
  * splice(2) from a socket into the empty pipe, and from the pipe to a socket, as much as
  * one call moves. Return the bytes, 0 for nothing (end of file, or urgent data is next),
- * or -1 with errno.
+ * or -1 with errno. SIGPIPE has to be ignored.
  */
-ssize_t pipes_fill(const int pipe[2], int src);
-ssize_t pipes_empty(const int pipe[2], int dst, size_t size);
+ssize_t pipes_fill(const struct pipe_pair *pair, int src);
+ssize_t pipes_empty(const struct pipe_pair *pair, int dst, size_t size);
+
+/* Puts size bytes, PIPES_PUT_MAX at most, into the empty pipe. Returns 0, or -1 with
+ * errno. */
+#define PIPES_PUT_MAX 4096
+int pipes_put(const struct pipe_pair *pair, const void *buf, size_t size);
 
 #endif

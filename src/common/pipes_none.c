@@ -5,24 +5,22 @@
 
 #include <errno.h>
 
-int
-pipes_take(int pipe[2])
+struct pipe_pair *
+pipes_take(void)
 {
-	pipe[0] = pipe[1] = -1;
-	errno = ENOSYS;
-	return -1;
+	return NULL;
 }
 
 void
-pipes_give(int pipe[2])
+pipes_give(struct pipe_pair *pair)
 {
-	(void)pipe;
+	(void)pair;
 }
 
 void
-pipes_discard(int pipe[2])
+pipes_discard(struct pipe_pair *pair)
 {
-	(void)pipe;
+	(void)pair;
 }
 
 void
@@ -31,19 +29,29 @@ pipes_disable(void)
 }
 
 ssize_t
-pipes_fill(const int pipe[2], int src)
+pipes_fill(const struct pipe_pair *pair, int src)
 {
-	(void)pipe;
+	(void)pair;
 	(void)src;
 	errno = ENOSYS;
 	return -1;
 }
 
 ssize_t
-pipes_empty(const int pipe[2], int dst, size_t size)
+pipes_empty(const struct pipe_pair *pair, int dst, size_t size)
 {
-	(void)pipe;
+	(void)pair;
 	(void)dst;
+	(void)size;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+pipes_put(const struct pipe_pair *pair, const void *buf, size_t size)
+{
+	(void)pair;
+	(void)buf;
 	(void)size;
 	errno = ENOSYS;
 	return -1;

@@ -1,119 +1,114 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A pool of 1 MiB pipes (a 64 KiB pipe loses half of what splice(2) gains), shared by all
- * tunnels under one mutex. It is bounded, because a daemon without privileges may fill
- * 64 MiB of pipe buffers (fs.pipe-user-pages-soft) and no more; beyond that a pipe comes
- * out too small to be worth it, and the caller copies instead.
+ * Pipes of 1 MiB (a 64 KiB pipe loses half of what splice(2) gains), taken from a pool
+ * for one piece of data at a time. It is bounded, because a daemon without privileges may
+ * fill 64 MiB of pipe buffers (fs.pipe-user-pages-soft) and no more; beyond that a pipe
+ * comes out too small to be worth it, and the caller copies instead.
  */
 #include "config.h"
 #include "pipes.h"
 
 #include <fcntl.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "compat.h"
 #include "io.h"
+#include "pool.h"
 
 #define PIPE_BYTES (1024 * 1024)
-#define PIPES_MAX  64
 #define RETRY_MS   1000 /* after a pipe could not be made */
 
-static struct {
-	pthread_mutex_t lock;
-	int made; /* pipes there are, pooled or taken */
-	int pooled;
-	bool disabled;
-	int64_t retry_ms; /* none is made before */
-	int pipe[PIPES_MAX][2];
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+struct pipe_pair {
+	bool made;
+	int fd[2];
+};
+
+static struct pool pool;
+static struct pipe_pair pairs[POOL_MAX];
+static atomic_bool disabled;
+static _Atomic int64_t retry_ms; /* none is made before; 0: there was no failure */
 
 /* Makes a pipe of full size. Returns 0, or -1 and nothing is left. */
 static int
-make(int pipe[2])
+open_pair(int fd[2])
 {
-	if (compat_pipe(pipe) == -1)
+	if (compat_pipe(fd) == -1)
 		return -1;
-	if (fcntl(pipe[0], F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES)
+	if (fcntl(fd[0], F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES)
 		return 0;
-	io_close(&pipe[0]);
-	io_close(&pipe[1]);
+	io_close(&fd[0]);
+	io_close(&fd[1]);
 	return -1;
 }
 
-/* Whether the caller may make one; it is then counted already. */
+/* The pipe of a pair that was taken; makes it if need be. False: it cannot be now. */
 static bool
-may_make(void)
+make(struct pipe_pair *pair)
 {
-	if (pool.disabled || pool.made == PIPES_MAX ||
-		(pool.retry_ms && io_now_ms() < pool.retry_ms))
+	int64_t not_before_ms = atomic_load(&retry_ms);
+
+	if (pair->made)
+		return true;
+	if (not_before_ms != 0 && io_now_ms() < not_before_ms)
 		return false;
-	pool.made++;
-	return true;
+	pair->made = open_pair(pair->fd) == 0;
+	if (!pair->made)
+		atomic_store(&retry_ms, io_now_ms() + RETRY_MS);
+	return pair->made;
 }
 
-int
-pipes_take(int pipe[2])
+struct pipe_pair *
+pipes_take(void)
 {
-	bool making = false;
+	int number = atomic_load(&disabled) ? -1 : pool_take(&pool);
 
-	pthread_mutex_lock(&pool.lock);
-	pipe[0] = pipe[1] = -1;
-	if (pool.pooled > 0 && !pool.disabled) {
-		pool.pooled--;
-		pipe[0] = pool.pipe[pool.pooled][0];
-		pipe[1] = pool.pipe[pool.pooled][1];
-	} else {
-		making = may_make();
-	}
-	pthread_mutex_unlock(&pool.lock);
-	if (making && make(pipe) == -1) {
-		pthread_mutex_lock(&pool.lock);
-		pool.made--;
-		pool.retry_ms = io_now_ms() + RETRY_MS;
-		pthread_mutex_unlock(&pool.lock);
-	}
-	return pipe[0] == -1 ? -1 : 0;
+	if (number == -1)
+		return NULL;
+	if (make(&pairs[number]))
+		return &pairs[number];
+	pool_give(&pool, number);
+	return NULL;
 }
 
 void
-pipes_give(int pipe[2])
+pipes_give(struct pipe_pair *pair)
 {
-	pthread_mutex_lock(&pool.lock);
-	pool.pipe[pool.pooled][0] = pipe[0];
-	pool.pipe[pool.pooled][1] = pipe[1];
-	pool.pooled++;
-	pthread_mutex_unlock(&pool.lock);
-	pipe[0] = pipe[1] = -1;
+	pool_give(&pool, (int)(pair - pairs));
 }
 
 void
-pipes_discard(int pipe[2])
+pipes_discard(struct pipe_pair *pair)
 {
-	io_close(&pipe[0]);
-	io_close(&pipe[1]);
-	pthread_mutex_lock(&pool.lock);
-	pool.made--;
-	pthread_mutex_unlock(&pool.lock);
+	io_close(&pair->fd[0]);
+	io_close(&pair->fd[1]);
+	pair->made = false;
+	pipes_give(pair);
 }
 
 void
 pipes_disable(void)
 {
-	pthread_mutex_lock(&pool.lock);
-	pool.disabled = true;
-	pthread_mutex_unlock(&pool.lock);
+	atomic_store(&disabled, true);
 }
 
 ssize_t
-pipes_fill(const int pipe[2], int src)
+pipes_fill(const struct pipe_pair *pair, int src)
 {
-	return splice(src, NULL, pipe[1], NULL, PIPE_BYTES, SPLICE_F_MOVE);
+	return splice(src, NULL, pair->fd[1], NULL, PIPE_BYTES, SPLICE_F_MOVE);
 }
 
 ssize_t
-pipes_empty(const int pipe[2], int dst, size_t size)
+pipes_empty(const struct pipe_pair *pair, int dst, size_t size)
 {
-	return splice(pipe[0], NULL, dst, NULL, size, SPLICE_F_MOVE);
+	return splice(pair->fd[0], NULL, dst, NULL, size, SPLICE_F_MOVE);
+}
+
+/* So little fits whole, and at once. */
+int
+pipes_put(const struct pipe_pair *pair, const void *buf, size_t size)
+{
+	return write(pair->fd[1], buf, size) == (ssize_t)size ? 0 : -1;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The two directions of a tunnel. relay_direction runs on the two threads of a crew, one
- * per side; the one whose direction is over first watches the limits until the other's
- * is too. An error of a socket is seen by whichever thread uses it first, and the kernel
- * tells it only once: hence the flags. Does not log; blocks in poll(2) and carry_piece.
+ * per side, and each watches the limits while it waits. An error of a socket is seen by
+ * whichever thread uses it first, and the kernel tells it only once: hence the flags.
+ * Does not log; blocks in poll(2) and carry_piece.
  */
 #include "config.h"
 #include "relay.h"
@@ -11,19 +11,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include "carry.h"
 #include "compat.h"
-#include "cond.h"
 #include "io.h"
 #include "net.h"
-
-/* How often a thread that is blocked in a write looks whether it is to end. */
-#define WRITE_TICK_MS 500
-
-/* How long a direction keeps its pipe or buffer when no more data comes. */
-#define HOLD_MS 10
 
 /* After a reset: how long a peer may take nothing of what is still on its way to it. */
 #define SETTLE_MS 10000
@@ -33,29 +25,12 @@ relay_init(struct relay *r, int client_fd)
 {
 	*r = (struct relay){ .fd = { client_fd, -1 } };
 	errno = pthread_mutex_init(&r->lock, NULL);
-	if (errno != 0)
-		return -1;
-	if (cond_init(&r->one_over) == -1) {
-		pthread_mutex_destroy(&r->lock);
-		return -1;
-	}
-	return 0;
-}
-
-static void
-set_write_tick(int fd)
-{
-	struct timeval tick = { WRITE_TICK_MS / 1000, WRITE_TICK_MS % 1000 * 1000 };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick));
+	return errno == 0 ? 0 : -1;
 }
 
 void
 relay_attach(struct relay *r, int target_fd, int64_t idle_ms, int64_t half_closed_ms)
 {
-	if (r->fd[CLIENT] != -1)
-		set_write_tick(r->fd[CLIENT]);
-	set_write_tick(target_fd);
 	r->idle_ms = idle_ms;
 	r->half_closed_ms = half_closed_ms;
 	atomic_store(&r->last_ms, io_now_ms());
@@ -102,8 +77,8 @@ relay_end(const struct relay *r)
 
 /*
  * Both directions are to end. SHUT_RD wakes a reader without telling the peer anything;
- * a writer sees the flag within WRITE_TICK_MS. Before there is a target the owner may be
- * dialling, and only a full shutdown ends that.
+ * a writer sees the flag within NET_WRITE_TICK_MS. Before there is a target the owner may
+ * be dialling, and only a full shutdown ends that.
  */
 static void
 stop(struct relay *r)
@@ -114,7 +89,6 @@ stop(struct relay *r)
 		shutdown(r->fd[TARGET], SHUT_RD);
 	if (r->fd[CLIENT] != -1)
 		shutdown(r->fd[CLIENT], r->fd[TARGET] == -1 ? SHUT_RDWR : SHUT_RD);
-	pthread_cond_broadcast(&r->one_over);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -161,21 +135,31 @@ is_over(struct relay *r)
 	return true;
 }
 
+/*
+ * When a direction that waits is to look at the limits. The other one may end meanwhile,
+ * which does not wake it: its own limit counts from then on.
+ */
+static int64_t
+look_again_at(const struct relay *r)
+{
+	int64_t quiet_ms = quiet_until(r), half_closed_ms;
+
+	if (half_closed(r) || r->half_closed_ms == 0)
+		return quiet_ms;
+	half_closed_ms = io_now_ms() + r->half_closed_ms;
+	return half_closed_ms < quiet_ms ? half_closed_ms : quiet_ms;
+}
+
 /* Blocks until src has something. Returns poll's revents, or 0 when it is over. */
 static short
-wait_data(struct relay *r, int src, struct carrier *c)
+wait_data(struct relay *r, int src)
 {
 	struct pollfd p = { src, POLLIN, 0 };
-	int wait_ms = c->held ? HOLD_MS : 0;
 
 	while (!atomic_load(&r->stopped)) {
-		if (!c->held)
-			wait_ms = io_left_ms(quiet_until(r));
-		if (poll(&p, 1, wait_ms) > 0)
+		if (poll(&p, 1, io_left_ms(look_again_at(r))) > 0)
 			return p.revents;
-		if (c->held)
-			carry_release(c);
-		else if (is_over(r))
+		if (is_over(r))
 			break;
 	}
 	return 0;
@@ -225,7 +209,9 @@ end_of_file(struct relay *r, enum side from, short revents)
 	relay_note(r, from == CLIENT ? END_CLIENT_EOF : END_TARGET_EOF);
 	atomic_store(&r->last_ms, io_now_ms());
 	atomic_store(&r->fin_sent[to], true);
-	shutdown(r->fd[to], SHUT_WR);
+	/* When the other direction has ended before, relay_close is next. */
+	if (!atomic_load(&r->fin_sent[from]))
+		shutdown(r->fd[to], SHUT_WR);
 	if (r->half_closed_ms == 0)
 		stop(r);
 }
@@ -244,18 +230,16 @@ failure(struct relay *r, enum side from, bool reading)
 		stop(r);
 }
 
-/* Carries data from one side until its direction is over. */
-static void
-pump(struct relay *r, enum side from)
+void
+relay_direction(struct relay *r, enum side from)
 {
-	struct carrier c = CARRIER_NONE;
 	const struct carry carry = { r->fd[from], r->fd[!from],
 		from == CLIENT ? delivered_up : delivered_down, give_up, r };
 	short revents;
 
-	while ((revents = wait_data(r, carry.src, &c)) != 0) {
+	while ((revents = wait_data(r, carry.src)) != 0) {
 		int failed = -1;
-		ssize_t n = carry_piece(&c, &carry, &failed);
+		ssize_t n = carry_piece(&carry, &failed);
 
 		if (n > 0 || (n == -1 && failed == carry.src && errno == EAGAIN))
 			continue;
@@ -265,40 +249,6 @@ pump(struct relay *r, enum side from)
 			failure(r, from, failed == carry.src);
 		break;
 	}
-	carry_release(&c);
-}
-
-/* Waits for the other direction, on the watch. */
-static void
-await_other(struct relay *r, enum side from)
-{
-	pthread_mutex_lock(&r->lock);
-	while (!r->over[!from]) {
-		int64_t until = atomic_load(&r->stopped) ? IO_FOREVER : quiet_until(r);
-
-		cond_wait(&r->one_over, &r->lock, until);
-		pthread_mutex_unlock(&r->lock);
-		(void)is_over(r);
-		pthread_mutex_lock(&r->lock);
-	}
-	pthread_mutex_unlock(&r->lock);
-}
-
-void
-relay_direction(struct relay *r, enum side from)
-{
-	bool last;
-
-	pump(r, from);
-	pthread_mutex_lock(&r->lock);
-	r->over[from] = true;
-	last = r->over[!from];
-	pthread_mutex_unlock(&r->lock);
-	/* Not under the lock: who is woken would find it locked, and sleep again. */
-	if (last)
-		pthread_cond_signal(&r->one_over);
-	else
-		await_other(r, from);
 }
 
 /*
@@ -347,6 +297,5 @@ relay_close(struct relay *r)
 void
 relay_destroy(struct relay *r)
 {
-	pthread_cond_destroy(&r->one_over);
 	pthread_mutex_destroy(&r->lock);
 }

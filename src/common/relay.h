@@ -29,9 +29,7 @@ struct relay {
 	atomic_bool stopped;	   /* both directions are to end now */
 	atomic_bool reset;	   /* not a clean end: the peers get RST */
 	atomic_bool fin_sent[2];   /* that side has been sent FIN */
-	bool over[2];		   /* that direction is over; under lock */
 	pthread_mutex_t lock;	   /* a leaf: nothing else is locked under it */
-	pthread_cond_t one_over;   /* over[] has changed */
 };
 
 /*
@@ -42,15 +40,16 @@ struct relay {
 int relay_init(struct relay *r, int client_fd);
 
 /*
- * Takes the target's socket, with the limits; before the directions run. After relay_cut
- * it is shut for reading at once: who reads it is at its end.
+ * Takes the target's socket, with the limits; before the directions run. Both sockets are
+ * of net.h, so that a write does not block for long. After relay_cut it is shut for
+ * reading at once: who reads it is at its end.
  */
 void relay_attach(
 	struct relay *r, int target_fd, int64_t idle_ms, int64_t half_closed_ms);
 
 /*
  * Runs the direction from that side on the caller's thread; two threads must call it, one
- * per side. Returns when both directions are over.
+ * per side. Returns when this direction is over; the other one may go on.
  */
 void relay_direction(struct relay *r, enum side from);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "message.h"
 #include "net.h"
 
 static int
@@ -38,7 +39,7 @@ static int
 send_message(struct socks_client *c, const uint8_t *buf, size_t size,
 	const struct io_limit *limit)
 {
-	if (io_write(c->fd, buf, size, limit) == 0)
+	if (message_send(c->fd, buf, size, limit) == 0)
 		return 0;
 	c->error = net_error_text(errno);
 	return -1;

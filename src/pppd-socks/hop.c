@@ -13,6 +13,7 @@
 
 #include "compat.h"
 #include "log.h"
+#include "message.h"
 #include "net.h"
 #include "proxy_proto.h"
 #include "spares.h"
@@ -116,7 +117,7 @@ hop_open(struct hop *hop)
 	if (result != HOP_OK)
 		return result;
 	n = build_header(header, hop);
-	if (n > 0 && io_write(hop->socks.fd, header, n, &limit) == -1)
+	if (n > 0 && message_send(hop->socks.fd, header, n, &limit) == -1)
 		return blame(hop, net_error_text(errno));
 	method = socks_client_greet(&hop->socks, &offer, &limit);
 	if (method == -1 ||
@@ -207,7 +208,7 @@ send_pipelined(struct hop *hop, const struct socks_request *request,
 	if (u->credentials.name_len > 0)
 		n += socks_build_credentials(buf + n, &u->credentials);
 	n += socks_build_request(buf + n, request);
-	sent = io_write(hop->socks.fd, buf, n, limit);
+	sent = message_send(hop->socks.fd, buf, n, limit);
 	compat_wipe(buf, sizeof(buf));
 	return sent;
 }

@@ -234,6 +234,7 @@ main(int argc, char **argv)
 
 	if (status != -1)
 		return status;
+	signal(SIGPIPE, SIG_IGN);
 	signal(SIGALRM, out_of_time);
 	alarm((unsigned)(args.timeout_ms / 1000) + 2);
 	status = probe_run(&args);

@@ -22,6 +22,7 @@
 #include "../system/peer.h"
 #include "hop.h"
 #include "log.h"
+#include "pipes.h"
 #include "spares.h"
 #include "tcp.h"
 
@@ -64,11 +65,25 @@ count_fds(void)
 	return n;
 }
 
+/* Those that messages go through stay: as many as there are threads that send. */
+static void
+make_pipes(void)
+{
+	struct pipe_pair *pair[4];
+
+	for (int i = 0; i < 4; i++)
+		pair[i] = pipes_take();
+	for (int i = 0; i < 4; i++)
+		if (pair[i])
+			pipes_give(pair[i]);
+}
+
 static void
 set_up(void)
 {
 	struct hostport address = { .host = "127.0.0.1" };
 
+	make_pipes();
 	fds = count_fds();
 	listener = mustlisten("127.0.0.1", &port);
 	address.port = port;
