@@ -263,13 +263,24 @@ conn_set_generation(struct conn *conn, struct generation *generation)
 static void
 run_half(void *arg, int half)
 {
-	relay_direction(arg, half == 0 ? CLIENT : TARGET);
+	struct conn *conn = arg;
+
+	relay_direction(&conn->relay, half == 0 ? CLIENT : TARGET);
+}
+
+static void
+both_over(void *arg)
+{
+	struct conn *conn = arg;
+
+	conn->over(conn);
 }
 
 void
-conn_carry(struct conn *conn, struct crew *crew)
+conn_carry(struct conn *conn, struct crew *crew, conn_over *over)
 {
-	crew_split(crew, run_half, &conn->relay);
+	conn->over = over;
+	crew_split(crew, run_half, both_over, conn);
 }
 
 void

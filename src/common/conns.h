@@ -37,6 +37,11 @@ struct gate {
 	bool answers;
 };
 
+struct conn;
+
+/* What is left to do when a tunnel is over; conn_end is the last of it. */
+typedef void conn_over(struct conn *conn);
+
 #define CONN_ID 132 /* bytes: a UNIQUE_ID of the PROXY protocol, and a NUL, fit */
 
 /* One client connection from its accept to its log line. */
@@ -46,7 +51,7 @@ struct conn {
 	struct addr client;	       /* the same, or whom a proxy there has named */
 	struct generation *generation; /* the configuration that it lives by */
 	const void *via; /* what the listening socket was opened for: a route; of that */
-	void *own;	 /* what server_take was given; NULL: it was accepted */
+	void *own; /* what server_take was given; else the daemon's, NULL at first */
 	int64_t start_ms;
 	char id[CONN_ID]; /* as in the log line: unique on this host for a long time */
 	char *fields; /* what else is to be told of it, " key=value ..."; may be NULL */
@@ -54,6 +59,7 @@ struct conn {
 	bool counted;	       /* client is to leave through the gate */
 	bool refused;	       /* it is beyond the limit: to be told so, and no more */
 	struct server *server; /* that accepted it */
+	conn_over *over;       /* of conn_carry */
 	struct conns *conns;
 	struct conn *prev, *next;
 };
@@ -122,8 +128,12 @@ bool conn_is_told(const struct conn *conn);
  */
 void conn_publish(struct conn *conn, const void *subject);
 
-/* With both sockets attached: carries the tunnel on the crew's threads to its end. */
-void conn_carry(struct conn *conn, struct crew *crew);
+/*
+ * The last thing that the serving thread does, with both sockets attached: carries the
+ * tunnel on the crew's threads, and calls over(conn) on the one that is over last. When
+ * it returns the conn is the caller's no more (crew_split).
+ */
+void conn_carry(struct conn *conn, struct crew *crew, conn_over *over);
 
 /* Closes what it still holds, uncounts it (also at the gate) and frees it. */
 void conn_end(struct conn *conn);

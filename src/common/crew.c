@@ -5,6 +5,10 @@
  * second. A semaphore takes one system call to wake a thread and one to wait, where a
  * condition takes more: who is woken often finds the mutex still locked.
  *
+ * Neither thread ever waits for the other. The one that leaves the work last ends it, and
+ * parks the crew; the other one is at its semaphore by then, or on its way there, and the
+ * next work may be given to both.
+ *
  * crews.lock (the parked list, the counts) is a leaf.
  */
 #include "config.h"
@@ -13,6 +17,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -25,15 +30,24 @@
  */
 #define STACK_BYTES (256 * 1024)
 
+/* One of the two threads. */
+struct member {
+	struct crew *crew;
+	sem_t go; /* there is work, or it is to end */
+};
+
 struct crew {
 	struct crews *crews;
-	sem_t go[2];   /* by thread: there is work */
-	sem_t done;    /* the second has done its half */
-	crew_job *job; /* NULL: the crew is to end */
+	struct member member[2];
+	crew_job *job; /* of the first thread */
 	void *job_arg;
-	crew_half *half; /* NULL: the second thread is to end */
-	void *half_arg;
-	struct crew *next; /* in the parked list */
+	crew_half *half; /* of the second thread, once the job has split */
+	crew_end *end;	 /* of the one that is over last; NULL: the job has not split */
+	void *split_arg;
+	atomic_int at_work;    /* threads that have not left the present work */
+	atomic_int there;      /* threads that have not ended */
+	atomic_bool dismissed; /* they are to end */
+	struct crew *next;     /* in the parked list */
 };
 
 struct crews {
@@ -64,9 +78,8 @@ crews_new(int parked_max)
 static void
 crew_free(struct crew *crew)
 {
-	sem_destroy(&crew->go[0]);
-	sem_destroy(&crew->go[1]);
-	sem_destroy(&crew->done);
+	sem_destroy(&crew->member[0].go);
+	sem_destroy(&crew->member[1].go);
 	free(crew);
 }
 
@@ -78,18 +91,15 @@ crew_new(struct crews *crews)
 	if (!crew)
 		return NULL;
 	crew->crews = crews;
-	if (sem_init(&crew->go[0], 0, 0) == 0 && sem_init(&crew->go[1], 0, 0) == 0 &&
-		sem_init(&crew->done, 0, 0) == 0)
-		return crew;
-	free(crew);
-	return NULL;
-}
-
-static void
-wait_posted(sem_t *sem)
-{
-	while (sem_wait(sem) == -1)
-		; /* a signal */
+	atomic_init(&crew->there, 2);
+	for (int i = 0; i < 2; i++) {
+		crew->member[i].crew = crew;
+		if (sem_init(&crew->member[i].go, 0, 0) == -1) {
+			free(crew);
+			return NULL;
+		}
+	}
+	return crew;
 }
 
 /* Gives the first thread its job. From then on the crew belongs to that thread. */
@@ -98,39 +108,39 @@ give_job(struct crew *crew, crew_job *job, void *arg)
 {
 	crew->job = job;
 	crew->job_arg = arg;
-	sem_post(&crew->go[0]);
+	crew->end = NULL;
+	atomic_store(&crew->at_work, 1);
+	sem_post(&crew->member[0].go);
 }
 
-static void
-give_half(struct crew *crew, crew_half *half, void *arg)
+void
+crew_split(struct crew *crew, crew_half *half, crew_end *end, void *arg)
 {
 	crew->half = half;
-	crew->half_arg = arg;
-	sem_post(&crew->go[1]);
+	crew->end = end;
+	crew->split_arg = arg;
+	atomic_store(&crew->at_work, 2);
+	sem_post(&crew->member[1].go);
+	half(arg, 0);
 }
 
-/* Waits for a job. False: the thread is to end. */
+/* Waits for work. False: the thread is to end. */
 static bool
-take_job(struct crew *crew)
+take_work(struct member *member)
 {
-	wait_posted(&crew->go[0]);
-	return crew->job != NULL;
+	while (sem_wait(&member->go) == -1)
+		; /* a signal */
+	return !atomic_load(&member->crew->dismissed);
 }
 
-static bool
-take_half(struct crew *crew)
-{
-	wait_posted(&crew->go[1]);
-	return crew->half != NULL;
-}
-
-/* Ends the second thread. The crew is nobody's any more. */
+/* Both threads are to end. From then on the crew is theirs. */
 static void
-crew_end(struct crew *crew)
+dismiss(struct crew *crew)
 {
-	give_half(crew, NULL, NULL);
-	wait_posted(&crew->done);
-	crew_free(crew);
+	atomic_store(&crew->dismissed, true);
+	/* When the second post is made, the first one's thread may have ended. */
+	sem_post(&crew->member[0].go);
+	sem_post(&crew->member[1].go);
 }
 
 /* Parks the crew. False: there are enough, or all are to end. */
@@ -151,6 +161,26 @@ park(struct crew *crew)
 	return ok;
 }
 
+/* The thread has done its part. The last one ends the work; the crew is then free. */
+static void
+leave_work(struct crew *crew)
+{
+	if (atomic_fetch_sub(&crew->at_work, 1) != 1)
+		return;
+	if (crew->end)
+		crew->end(crew->split_arg);
+	if (!park(crew))
+		dismiss(crew);
+}
+
+/* The thread ends; with the last one the crew is gone. */
+static void
+leave_crew(struct crew *crew)
+{
+	if (atomic_fetch_sub(&crew->there, 1) == 1)
+		crew_free(crew);
+}
+
 /* The last thing a thread does: from then on crews may be gone. */
 static void
 thread_gone(struct crews *crews)
@@ -161,42 +191,36 @@ thread_gone(struct crews *crews)
 	pthread_mutex_unlock(&crews->lock);
 }
 
-static void *
-first_thread(void *arg)
+static void
+work(struct crew *crew, bool first)
 {
-	struct crew *crew = arg;
-	struct crews *crews = crew->crews;
-	bool go_on = take_job(crew);
-
-	while (go_on) {
+	if (first)
 		crew->job(crew, crew->job_arg);
-		go_on = park(crew) && take_job(crew);
-	}
-	crew_end(crew);
-	thread_gone(crews);
-	return NULL;
+	else
+		crew->half(crew->split_arg, 1);
 }
 
 static void *
-second_thread(void *arg)
+member_thread(void *arg)
 {
-	struct crew *crew = arg;
+	struct member *member = arg;
+	struct crew *crew = member->crew;
 	struct crews *crews = crew->crews;
 
-	while (take_half(crew)) {
-		crew->half(crew->half_arg, 1);
-		sem_post(&crew->done);
+	while (take_work(member)) {
+		work(crew, member == &crew->member[0]);
+		leave_work(crew);
 	}
-	sem_post(&crew->done);
+	leave_crew(crew);
 	thread_gone(crews);
 	return NULL;
 }
 
 /* Starts a detached thread; it inherits the signal mask. Returns 0, or -1 with errno. */
 static int
-start_thread(void *(*body)(void *), struct crew *crew)
+start_thread(struct member *member)
 {
-	struct crews *crews = crew->crews;
+	struct crews *crews = member->crew->crews;
 	pthread_attr_t attr;
 	pthread_t thread;
 	int error;
@@ -209,7 +233,7 @@ start_thread(void *(*body)(void *), struct crew *crew)
 	if (error == 0) {
 		pthread_attr_setstacksize(&attr, STACK_BYTES);
 		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		error = pthread_create(&thread, &attr, body, crew);
+		error = pthread_create(&thread, &attr, member_thread, member);
 		pthread_attr_destroy(&attr);
 	}
 	if (error != 0)
@@ -227,15 +251,16 @@ crew_start(struct crews *crews)
 
 	if (!crew)
 		return NULL;
-	if (start_thread(second_thread, crew) == -1) {
+	if (start_thread(&crew->member[1]) == -1) {
 		error = errno;
 		crew_free(crew);
 		errno = error;
 		return NULL;
 	}
-	if (start_thread(first_thread, crew) == -1) {
+	if (start_thread(&crew->member[0]) == -1) {
 		error = errno;
-		crew_end(crew);
+		leave_crew(crew); /* for the thread that is not there */
+		dismiss(crew);
 		errno = error;
 		return NULL;
 	}
@@ -270,14 +295,6 @@ crews_run(struct crews *crews, crew_job *job, void *arg)
 	return 0;
 }
 
-void
-crew_split(struct crew *crew, crew_half *half, void *arg)
-{
-	give_half(crew, half, arg);
-	half(arg, 0);
-	wait_posted(&crew->done);
-}
-
 size_t
 crews_threads(struct crews *crews)
 {
@@ -300,7 +317,7 @@ crews_stop(struct crews *crews, int wait_ms)
 	crews->stopping = true;
 	pthread_mutex_unlock(&crews->lock);
 	while ((crew = unpark(crews)))
-		give_job(crew, NULL, NULL);
+		dismiss(crew);
 	pthread_mutex_lock(&crews->lock);
 	while (crews->threads > 0 && io_left_ms(until) > 0)
 		cond_wait(&crews->gone, &crews->lock, until);

@@ -17,19 +17,24 @@ typedef void crew_job(struct crew *crew, void *arg);
 /* One half of a tunnel: half 0 on the first thread, 1 on the second. */
 typedef void crew_half(void *arg, int half);
 
+/* The end of a job that has split. */
+typedef void crew_end(void *arg);
+
 /* At most parked_max idle crews are kept. Returns NULL with errno when out of memory. */
 struct crews *crews_new(int parked_max);
 
 /*
  * Gives the job to a parked crew, or to a new one. Does not wait for it. Returns 0, or -1
- * with errno (EAGAIN: no more threads; ENOMEM), and then nothing runs and nothing is
- * left.
+ * with errno (EAGAIN: no more threads; ENOMEM), and then the job does not run.
  */
 int crews_run(struct crews *crews, crew_job *job, void *arg);
 
-/* From a job: runs half(arg, 0) here and half(arg, 1) on the second thread; waits for
- * both. */
-void crew_split(struct crew *crew, crew_half *half, void *arg);
+/*
+ * The last thing that a job does: runs half(arg, 0) here and half(arg, 1) on the second
+ * thread, and then end(arg) on the one that is over last. When it returns, arg is the
+ * job's no more: the other thread may be at work, or may have ended it all.
+ */
+void crew_split(struct crew *crew, crew_half *half, crew_end *end, void *arg);
 
 /* How many threads there are, parked or at work. */
 size_t crews_threads(struct crews *crews);

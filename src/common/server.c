@@ -245,6 +245,15 @@ turn_away(int *fd)
 	io_close(fd);
 }
 
+void
+server_cannot_serve(struct conn *conn, const char *lack)
+{
+	log_rated(&conn->server->crew_rate, "client turned away, no %s for it: %s", lack,
+		strerror(errno));
+	relay_reset(&conn->relay, END_NONE);
+	conn_end(conn);
+}
+
 /* Has a crew serve it. Returns 0; or -1 with errno, told, and it is ended. */
 static int
 run(struct server *s, struct conn *conn)
@@ -255,10 +264,7 @@ run(struct server *s, struct conn *conn)
 	if (crews_run(s->crews, serve_conn, conn) == 0)
 		return 0;
 	error = errno;
-	log_rated(&s->crew_rate, "client turned away, no thread for it: %s",
-		strerror(error));
-	relay_reset(&conn->relay, END_NONE);
-	conn_end(conn);
+	server_cannot_serve(conn, "thread");
 	errno = error;
 	return -1;
 }
@@ -326,6 +332,15 @@ clients_fault(int error)
 	return false;
 }
 
+/* An accept that finds nobody has made a socket in vain, and costs ten times as much. */
+static bool
+anybody_waits(int listener)
+{
+	struct pollfd p = { listener, POLLIN, 0 };
+
+	return poll(&p, 1, 0) > 0;
+}
+
 /*
  * Takes what waits at one listening socket, so many at most. Returns false when accept
  * fails for want of something, fds or memory most likely, and should be left alone for a
@@ -344,6 +359,8 @@ accept_clients(struct server *s, const struct listeners *set, size_t i, int most
 		int fd;
 
 		if (crowd_holds(&s->crowd, s->conns))
+			return true;
+		if (n > 0 && !anybody_waits(set->list[i].socket->fd))
 			return true;
 		fd = compat_accept(set->list[i].socket->fd, &u.sa, &len);
 		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))

@@ -15,8 +15,17 @@
 
 struct server;
 
-/* Serves one client on a crew's first thread. Must call conn_end at its end. */
+/*
+ * Serves one client on a crew's first thread. conn_end must be called at its end, on that
+ * thread, or where conn_carry or crew_split come to theirs.
+ */
 typedef void server_serve(struct conn *conn, struct crew *crew);
+
+/*
+ * From server_serve, instead: ends the conn for want of that (a word for the log), which
+ * errno tells of.
+ */
+void server_cannot_serve(struct conn *conn, const char *lack);
 
 /*
  * max_conns: 0 for no limit. gate: whom to let in, see conns.h; it is copied; NULL:

@@ -293,7 +293,7 @@ reply_failure(struct session *s)
 		(void)session_lost_client(s);
 }
 
-void
+bool
 cmd_bind(struct session *s, struct crew *crew)
 {
 	struct guests guests;
@@ -303,18 +303,18 @@ cmd_bind(struct session *s, struct crew *crew)
 	if (net_local(s->conn->relay.fd[CLIENT], &local) == -1) {
 		(void)session_refuse(
 			s, SOCKS_REP_FAILURE, END_CONNECT_FAILED, net_error_text(errno));
-		return;
+		return false;
 	}
 	if (enter(s, &guests, addr_family(&local)) == -1)
-		return;
+		return false;
 	listener = open_listener(s, &local);
 	if (listener == -1)
-		return;
+		return false;
 	peer = await_peer(s, &guests, listener);
 	/* Before anything else is said: there is one peer, and nobody after it. */
 	io_close(&listener);
 	if (peer != -1)
-		session_tunnel(s, crew, peer, &s->addr);
-	else
-		reply_failure(s);
+		return session_tunnel(s, crew, peer, &s->addr);
+	reply_failure(s);
+	return false;
 }

@@ -7,8 +7,9 @@
 
 /*
  * Listens, replies with where, waits for the peer, replies again, and carries the tunnel
- * to its end. Runs on the crew's first thread.
+ *. Runs on the
+ * crew's first thread. Returns as session_tunnel: false, the session is over.
  */
-void cmd_bind(struct session *s, struct crew *crew);
+bool cmd_bind(struct session *s, struct crew *crew);
 
 #endif

@@ -149,19 +149,18 @@ reach_target(struct session *s)
 	return dial(s, &c, &limit);
 }
 
-void
+bool
 cmd_connect(struct session *s, struct crew *crew)
 {
 	int target = reach_target(s);
 	struct addr bnd;
 
 	if (target == -1)
-		return;
-	if (net_local(target, &bnd) == 0) {
-		session_tunnel(s, crew, target, &bnd);
-		return;
-	}
+		return false;
+	if (net_local(target, &bnd) == 0)
+		return session_tunnel(s, crew, target, &bnd);
 	io_close(&target);
 	(void)session_refuse(
 		s, SOCKS_REP_FAILURE, END_CONNECT_FAILED, net_error_text(errno));
+	return false;
 }

@@ -7,8 +7,9 @@
 
 /*
  * Finds an allowed address of the request's target that answers, replies, and carries
- * the tunnel to its end. Runs on the crew's first thread.
+ * the tunnel. Runs on the
+ * crew's first thread. Returns as session_tunnel: false, the session is over.
  */
-void cmd_connect(struct session *s, struct crew *crew);
+bool cmd_connect(struct session *s, struct crew *crew);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * UDP ASSOCIATE: the relay socket, the reply, the two halves of the association on the
- * threads of the crew, and what they counted for the log. Runs on the first thread.
+ * threads of the crew, and what they counted for the log. Runs on the first thread, and
+ * on the one that is over last.
  */
 #include "config.h"
 #include "cmd_udp.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "net.h"
 #include "rep.h"
@@ -69,8 +71,27 @@ run_half(void *arg, int half)
 		udp_down(arg);
 }
 
-/* From the reply to the end. */
 static void
+drop(struct udp_assoc *a)
+{
+	udp_assoc_free(a);
+	free(a);
+}
+
+/* The association is over, and the session with it. */
+static void
+both_over(void *arg)
+{
+	struct udp_assoc *a = arg;
+	struct session *s = a->session;
+
+	udp_counts_text(a->count, s->more, sizeof(s->more));
+	drop(a);
+	session_close(s);
+}
+
+/* From the reply on. Returns as cmd_udp. */
+static bool
 associate(struct session *s, struct crew *crew, struct udp_assoc *a,
 	const struct addr *told)
 {
@@ -78,32 +99,57 @@ associate(struct session *s, struct crew *crew, struct udp_assoc *a,
 	a->idle_ms = s->rule->idle_ms != -1 ? s->rule->idle_ms : s->conf->udp.idle_ms;
 	session_describe(s);
 	if (session_reply(s, SOCKS_REP_SUCCEEDED, told) == -1)
-		return;
-	crew_split(crew, run_half, a);
-	udp_counts_text(a->count, s->more, sizeof(s->more));
+		return false;
+	crew_split(crew, run_half, both_over, a);
+	return true;
 }
 
-void
+/* Refuses for want of something, by errno. */
+static bool
+refuse(struct session *s)
+{
+	(void)session_refuse(
+		s, rep_for_errno(errno), END_CONNECT_FAILED, net_error_text(errno));
+	return false;
+}
+
+/* Makes the association around the relay socket. NULL with errno. */
+static struct udp_assoc *
+make(struct session *s, int relay)
+{
+	struct udp_assoc *a = malloc(sizeof(*a));
+	int error;
+
+	if (!a) {
+		io_close(&relay);
+		return NULL;
+	}
+	if (udp_assoc_init(a, s, relay) == 0)
+		return a;
+	error = errno;
+	drop(a);
+	errno = error;
+	return NULL;
+}
+
+bool
 cmd_udp(struct session *s, struct crew *crew)
 {
 	const struct rule *rule = session_may(s, SESSION_ANY_TARGET);
-	struct udp_assoc a;
+	struct udp_assoc *a;
 	struct addr told;
-	int relay, error;
+	int relay;
 
 	if (!rule || session_enter(s, rule) == -1)
-		return;
+		return false;
 	relay = open_relay(s, &told);
-	if (relay == -1) {
-		(void)session_refuse(s, rep_for_errno(errno), END_CONNECT_FAILED,
-			net_error_text(errno));
-		return;
-	}
-	error = udp_assoc_init(&a, s, relay) == -1 ? errno : 0;
-	if (error == 0)
-		associate(s, crew, &a, &told);
-	udp_assoc_free(&a);
-	if (error != 0)
-		(void)session_refuse(s, rep_for_errno(error), END_CONNECT_FAILED,
-			net_error_text(error));
+	if (relay == -1)
+		return refuse(s);
+	a = make(s, relay);
+	if (!a)
+		return refuse(s);
+	if (associate(s, crew, a, &told))
+		return true;
+	drop(a);
+	return false;
 }

@@ -7,8 +7,9 @@
 
 /*
  * Opens the relay socket, replies with where, and relays datagrams until the control
- * connection ends, or none came for udp.idle. Runs on both threads of the crew.
+ * connection ends, or none came for udp.idle. Runs on the
+ * crew's first thread. Returns as session_tunnel: false, the session is over.
  */
-void cmd_udp(struct session *s, struct crew *crew);
+bool cmd_udp(struct session *s, struct crew *crew);
 
 #endif

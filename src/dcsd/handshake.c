@@ -13,6 +13,7 @@
 
 #include "compat.h"
 #include "log.h"
+#include "message.h"
 
 /* A client behind a trusted proxy says who it is first. Returns 0, or -1: it is over. */
 static int
@@ -51,7 +52,7 @@ negotiate(struct session *s, const struct io_limit *limit)
 	if (method == SOCKS_METHOD_REFUSED)
 		return session_end(s, buf, socks_build_method(buf, method),
 			END_BAD_REQUEST, "offers no method that is accepted here");
-	if (io_write(fd, buf, socks_build_method(buf, method), limit) == -1)
+	if (message_send(fd, buf, socks_build_method(buf, method), limit) == -1)
 		return session_lost_client(s);
 	return method;
 }
@@ -107,7 +108,7 @@ authenticate(struct session *s, const struct io_limit *limit)
 	compat_wipe(credentials.password, sizeof(credentials.password));
 	if (status == -1)
 		return -1;
-	if (io_write(fd, buf, socks_build_auth_status(buf, 0), limit) == -1)
+	if (message_send(fd, buf, socks_build_auth_status(buf, 0), limit) == -1)
 		return session_lost_client(s);
 	return 0;
 }

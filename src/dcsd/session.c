@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the steps of a session share: its replies and its end, what the rules say to it,
- * the tunnel, and the log line. Runs on the first thread of a crew and blocks there; the
- * client's socket belongs to the conn's relay.
+ * the tunnel, and the log line. Runs on the first thread of a crew and blocks there, up
+ * to the tunnel, and for its end on either. The client's socket belongs to the conn's
+ * relay.
  */
 #include "config.h"
 #include "session.h"
@@ -10,9 +11,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
+#include "message.h"
 #include "net.h"
 
 /* How long a client that was refused may take to close its end. */
@@ -45,7 +48,7 @@ session_end(struct session *s, const uint8_t *message, size_t size, enum end end
 
 	s->error = error;
 	relay_note(&s->conn->relay, end);
-	if (size == 0 || io_write(fd, message, size, &limit) == 0)
+	if (size == 0 || message_send(fd, message, size, &limit) == 0)
 		net_finish(fd, FINISH_MS);
 	return -1;
 }
@@ -58,7 +61,7 @@ session_reply(struct session *s, enum socks_rep rep, const struct addr *bnd)
 	size_t size = socks_build_reply(buf, rep, bnd);
 
 	s->rep = rep;
-	if (io_write(s->conn->relay.fd[CLIENT], buf, size, &limit) == 0)
+	if (message_send(s->conn->relay.fd[CLIENT], buf, size, &limit) == 0)
 		return 0;
 	relay_reset(&s->conn->relay, END_CLIENT_RESET);
 	return -1;
@@ -227,7 +230,7 @@ pass_early_data(struct session *s, int peer)
 
 	if (s->in.len == 0)
 		return 0;
-	if (io_write(peer, s->in.data, s->in.len, &limit) == -1) {
+	if (message_send(peer, s->in.data, s->in.len, &limit) == -1) {
 		relay_reset(r, END_TARGET_RESET);
 		return -1;
 	}
@@ -288,15 +291,23 @@ session_describe(const struct session *s)
 		conn_describe(s->conn, fields_text(s, fields));
 }
 
-void
+static void
+tunnel_over(struct conn *conn)
+{
+	session_close(conn->own);
+}
+
+bool
 session_tunnel(struct session *s, struct crew *crew, int peer, const struct addr *bnd)
 {
 	relay_attach(&s->conn->relay, peer, session_idle_ms(s),
 		s->conf->common.half_closed_ms);
 	session_describe(s);
-	if (session_reply(s, SOCKS_REP_SUCCEEDED, bnd) == 0 &&
-		pass_early_data(s, peer) == 0)
-		conn_carry(s->conn, crew);
+	if (session_reply(s, SOCKS_REP_SUCCEEDED, bnd) == -1 ||
+		pass_early_data(s, peer) == -1)
+		return false;
+	conn_carry(s->conn, crew, tunnel_over);
+	return true;
 }
 
 /* ` rep=5 error="..."` of a session that was not served. Returns out. */
@@ -313,11 +324,22 @@ error_text(const struct session *s, char *out, size_t size)
 	return out;
 }
 
-void
-session_log(const struct session *s)
+/* Whether it left before it had asked for anything: some balancers do it by a reset. */
+static bool
+only_looked(const struct session *s)
+{
+	enum end end = relay_end(&s->conn->relay);
+
+	return !s->requested && (end == END_CLIENT_EOF || end == END_CLIENT_RESET);
+}
+
+/* The log line. The crowd of those beyond the limit is told of as a whole. */
+static void
+tell(const struct session *s)
 {
 	const struct relay *r = &s->conn->relay;
-	enum log_level level = s->silent ? LOG_L_DEBUG : LOG_L_INFO;
+	enum log_level level =
+		s->conn->refused || only_looked(s) ? LOG_L_DEBUG : LOG_L_INFO;
 	char client[ADDR_TEXT], fields[FIELDS_TEXT], error[128];
 	char dns[LOG_SECONDS], dial[LOG_SECONDS], time[LOG_SECONDS];
 
@@ -331,4 +353,33 @@ session_log(const struct session *s)
 		log_seconds(dns, s->dns_ms), log_seconds(dial, s->dial_ms),
 		log_seconds(time, io_now_ms() - s->conn->start_ms),
 		end_word(relay_end(r)), error_text(s, error, sizeof(error)), s->more);
+}
+
+struct session *
+session_open(struct conn *conn)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	char client[ADDR_TEXT];
+
+	if (!s)
+		return NULL;
+	s->dcsd = conn->generation->config;
+	s->conf = &s->dcsd->conf;
+	s->conn = conn;
+	s->dns_ms = s->dial_ms = -1;
+	s->rep = -1;
+	conn->own = s;
+	if (log_wants(LOG_L_DEBUG))
+		log_msg(LOG_L_DEBUG, "tunnel id=%s client=%s start", conn->id,
+			addr_text(&conn->client, client));
+	return s;
+}
+
+void
+session_close(struct session *s)
+{
+	tell(s);
+	session_leave(s);
+	conn_end(s->conn);
+	free(s);
 }

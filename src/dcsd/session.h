@@ -11,8 +11,9 @@
 #include "socks_proto.h"
 
 /*
- * Lives on the stack of the crew's first thread. From its authentication on it is
- * published (conn_publish): others look at who and rule, of which only rule changes.
+ * Belongs to the crew's first thread until crew_split; then to the thread that is over
+ * last. From its authentication on it is published (conn_publish): others look at who and
+ * rule, of which only rule changes.
  */
 struct session {
 	struct dcsd *dcsd;
@@ -32,8 +33,16 @@ struct session {
 	const char *error;	 /* what went wrong, or NULL */
 	char text[64];		 /* room for an error that is made up */
 	char more[256];		 /* behind end= in the log line: " key=value ..." */
-	bool silent;		 /* left before it asked for anything: not worth info */
 };
+
+/* The session of a conn, which it is the own of. NULL: there is no memory. */
+struct session *session_open(struct conn *conn);
+
+/*
+ * The last of it: the log line, all limits given back, and the conn ended with what it
+ * holds. The caller has the session no more.
+ */
+void session_close(struct session *s);
 
 /* How long to wait, and not longer than the client stays: for a deadline from now on. */
 struct io_limit session_limit(const struct session *s, int64_t ms);
@@ -65,7 +74,7 @@ const struct rule *session_may(struct session *s, enum session_open open);
 /*
  * Takes a place under the rule's limit, and under that of the user. Returns 0, or -1:
  * refused with REP 2, and the session is over. session_leave gives both back, and is also
- * called at the session's end.
+ * called by session_close.
  */
 int session_enter(struct session *s, const struct rule *rule);
 void session_leave(struct session *s);
@@ -105,17 +114,15 @@ int session_end(struct session *s, const uint8_t *message, size_t size, enum end
 /* Lets the control socket tell of it what the log line will. */
 void session_describe(const struct session *s);
 
-/* The log line of the tunnel, when all is over but the sockets are still there. */
-void session_log(const struct session *s);
-
 /* Notes why reading from or writing to the client failed (errno). Always -1. */
 int session_lost_client(struct session *s);
 
 /*
  * The peer is there: the relay owns its socket from now on. Sends the reply with bnd,
- * then what the client sent early, and carries the tunnel to its end.
+ * then what the client sent early, and carries the tunnel. Returns true: it has come to
+ * its end, or will, and closes the session there; or false, the session is over.
  */
-void session_tunnel(
+bool session_tunnel(
 	struct session *s, struct crew *crew, int peer, const struct addr *bnd);
 
 #endif

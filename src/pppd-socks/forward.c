@@ -2,14 +2,17 @@
 /*
  * One plain client: whether it may, the search for a target that answers, the relay, and
  * the log line at the end. Runs on the first thread of a crew until the tunnel begins,
- * then on both. A client whose target cannot be had is reset, unless its route says
- * otherwise: it is not to believe that the target had nothing to say.
+ * then on both, and on the one that is over last. A client whose target cannot be had is
+ * reset, unless its route says otherwise: it is not to believe that the target had
+ * nothing to say.
  */
 #include "config.h"
 #include "forward.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
+#include "message.h"
 #include "net.h"
 #include "ppp.h"
 #include "proxy_proto.h"
@@ -21,11 +24,11 @@
 
 #define NEW_MS 5000 /* so long a client is new */
 
-/* Lives on the stack of the crew's first thread. */
 struct forward {
 	struct ppp *ppp;
 	struct route_port *port;
 	struct conn *conn;
+	bool entered; /* counted under the route's limit */
 	struct reach reach;
 };
 
@@ -89,7 +92,7 @@ introduce(struct forward *f)
 		n = proxy_build_v1(header, client, &f->reach.at);
 	else if (f->port->route->proxy_protocol == 2)
 		n = proxy_build_v2(header, client, &f->reach.at, &extras);
-	if (n == 0 || io_write(r->fd[TARGET], header, n, &limit) == 0)
+	if (n == 0 || message_send(r->fd[TARGET], header, n, &limit) == 0)
 		return 0;
 	relay_reset(r, errno == ECANCELED ? END_CLIENT_RESET : END_TARGET_RESET);
 	return -1;
@@ -105,7 +108,7 @@ pass_early_data(struct forward *f)
 
 	if (in->len == 0)
 		return 0;
-	if (io_write(r->fd[CLIENT], in->data, in->len, &limit) == -1) {
+	if (message_send(r->fd[CLIENT], in->data, in->len, &limit) == -1) {
 		relay_reset(r, END_CLIENT_RESET);
 		return -1;
 	}
@@ -128,18 +131,55 @@ judge_tunnel(struct forward *f)
 		search_tell(&f->reach.search, HOP_LOST, "reset without a word");
 }
 
-/* For a client that may, and was counted. */
 static void
+end(struct forward *f)
+{
+	if (f->entered)
+		route_leave(f->port->route);
+	reach_end(&f->reach, "");
+	conn_end(f->conn);
+	free(f);
+}
+
+static void
+tunnel_over(struct conn *conn)
+{
+	struct forward *f = conn->own;
+
+	judge_tunnel(f);
+	end(f);
+}
+
+/* For a client that may, and was counted. Returns whether the crew carries the tunnel,
+ * which ends f; or false, it has come to nothing. */
+static bool
 serve(struct forward *f, struct crew *crew)
 {
 	if (reach_target(f) == -1)
-		return;
+		return false;
 	attach(f);
-	if (introduce(f) == 0 && pass_early_data(f) == 0) {
-		f->reach.dial_ms = io_now_ms() - f->conn->start_ms;
-		conn_carry(f->conn, crew);
+	if (introduce(f) == -1 || pass_early_data(f) == -1) {
+		judge_tunnel(f);
+		return false;
 	}
-	judge_tunnel(f);
+	f->reach.dial_ms = io_now_ms() - f->conn->start_ms;
+	conn_carry(f->conn, crew, tunnel_over);
+	return true;
+}
+
+/* Whether it may be served; it is then counted. */
+static bool
+admit(struct forward *f)
+{
+	const struct route *route = f->port->route;
+
+	if (!route_admits(route, &f->conn->client))
+		relay_reset(&f->conn->relay, END_DENIED);
+	else if (!route_enter(f->port->route))
+		relay_reset(&f->conn->relay, END_LIMIT);
+	else
+		f->entered = true;
+	return f->entered;
 }
 
 /* Whether anybody is told who the client is. */
@@ -163,27 +203,35 @@ find_local(struct forward *f)
 		addr_from_bytes(&f->reach.at, AF_INET, nowhere, 0);
 }
 
+/* NULL: there is no memory. */
+static struct forward *
+begin(struct conn *conn, struct ppp *ppp)
+{
+	struct forward *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->ppp = ppp;
+	f->port = (struct route_port *)(uintptr_t)conn->via;
+	f->conn = conn;
+	f->reach.conn = conn;
+	f->reach.common = &ppp->conf.common;
+	f->reach.watch = conn->relay.fd[CLIENT];
+	conn->own = f;
+	find_local(f);
+	reach_begin(&f->reach);
+	return f;
+}
+
 static void
 forward_client(struct conn *conn, struct crew *crew, struct ppp *ppp)
 {
-	struct route_port *port = (struct route_port *)(uintptr_t)conn->via;
-	struct forward f = { .ppp = ppp, .port = port, .conn = conn };
+	struct forward *f = begin(conn, ppp);
 
-	f.reach.conn = conn;
-	f.reach.common = &ppp->conf.common;
-	f.reach.watch = conn->relay.fd[CLIENT];
-	find_local(&f);
-	reach_begin(&f.reach);
-	if (!route_admits(port->route, &conn->client))
-		relay_reset(&conn->relay, END_DENIED);
-	else if (!route_enter(port->route))
-		relay_reset(&conn->relay, END_LIMIT);
-	else {
-		serve(&f, crew);
-		route_leave(port->route);
-	}
-	reach_end(&f.reach, "");
-	conn_end(conn);
+	if (!f)
+		server_cannot_serve(conn, "memory");
+	else if (!admit(f) || !serve(f, crew))
+		end(f);
 }
 
 void

@@ -44,8 +44,9 @@ start pppd-socks "$PPPD_SOCKS" -c "$work/ppp.conf" -L "127.0.0.1:0:127.0.0.1:$ta
   -s "127.0.0.1:$(port dcsd 1)"
 ppp=$pid
 
+# Without the pipes, which all tunnels share.
 fds() {
-  find "/proc/$1/fd" -type l | wc -l
+  find "/proc/$1/fd" -type l ! -lname 'pipe:*' | wc -l
 }
 threads() {
   find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l

@@ -29,6 +29,7 @@ static struct places places;
 /* What server_take is given: how its conn was served. */
 struct taken {
 	int hold; /* served until there is an end of file; -1: not so long */
+	struct conn *conn;
 	struct addr client;
 	const void *via;
 	int fd;
@@ -45,19 +46,27 @@ note_thread(void *arg, int half)
 }
 
 static void
+end_taken(void *arg)
+{
+	struct taken *taken = arg;
+	char c;
+
+	if (taken->hold != -1)
+		(void)io_read(taken->hold, &c, 1, &patient);
+	taken->end = relay_end(&taken->conn->relay);
+	conn_end(taken->conn);
+}
+
+static void
 serve_taken(struct conn *conn, struct crew *crew)
 {
 	struct taken *taken = conn->own;
-	char c;
 
+	taken->conn = conn;
 	taken->client = conn->client;
 	taken->via = conn->via;
 	taken->fd = conn->relay.fd[CLIENT];
-	crew_split(crew, note_thread, taken);
-	if (taken->hold != -1)
-		(void)io_read(taken->hold, &c, 1, &patient);
-	taken->end = relay_end(&conn->relay);
-	conn_end(conn);
+	crew_split(crew, note_thread, end_taken, taken);
 }
 
 /* Serves by sending the text that the place was opened for, until the client ends. */
