@@ -96,6 +96,8 @@ copy_piece(char *buf, size_t size, const struct carry *carry, int *failed)
 	ssize_t n;
 
 	*failed = carry->src;
+	if (size > carry->most)
+		size = carry->most;
 	do
 		n = recv(carry->src, buf, size, MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
@@ -138,7 +140,7 @@ fill(const struct pipe_pair *pair, const struct carry *carry, int *failed)
 
 	*failed = carry->src;
 	do
-		n = pipes_fill(pair, carry->src);
+		n = pipes_fill(pair, carry->src, carry->most);
 	while (n == -1 && errno == EINTR);
 	return n;
 }

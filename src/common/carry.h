@@ -13,10 +13,13 @@
 /* The two sockets, and who is told of the progress. */
 struct carry {
 	int src, dst;
+	size_t most;				/* in one piece */
 	void (*delivered)(void *arg, size_t n); /* n more bytes are with dst */
 	bool (*give_up)(void *arg); /* asked when dst took nothing for its SO_SNDTIMEO */
 	void *arg;
 };
+
+#define CARRY_MOST (1024 * 1024) /* more than this is never carried in one piece */
 
 /*
  * Delivers one piece of what src has to dst; src should be readable, dst may block.

@@ -261,11 +261,20 @@ conn_set_generation(struct conn *conn, struct generation *generation)
 }
 
 static void
-run_half(void *arg, int half)
+start_second(void *arg)
+{
+	crew_second(arg);
+}
+
+static void
+run_half(struct crew *crew, void *arg, int half)
 {
 	struct conn *conn = arg;
 
-	relay_direction(&conn->relay, half == 0 ? CLIENT : TARGET);
+	if (half == 0)
+		relay_first(&conn->relay, start_second, crew);
+	else
+		relay_second(&conn->relay);
 }
 
 static void

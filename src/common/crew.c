@@ -41,7 +41,7 @@ struct crew {
 	struct member member[2];
 	crew_job *job; /* of the first thread */
 	void *job_arg;
-	crew_half *half; /* of the second thread, once the job has split */
+	crew_half *half; /* of the second thread, by crew_second */
 	crew_end *end;	 /* of the one that is over last; NULL: the job has not split */
 	void *split_arg;
 	atomic_int at_work;    /* threads that have not left the present work */
@@ -119,9 +119,14 @@ crew_split(struct crew *crew, crew_half *half, crew_end *end, void *arg)
 	crew->half = half;
 	crew->end = end;
 	crew->split_arg = arg;
+	half(crew, arg, 0);
+}
+
+void
+crew_second(struct crew *crew)
+{
 	atomic_store(&crew->at_work, 2);
 	sem_post(&crew->member[1].go);
-	half(arg, 0);
 }
 
 /* Waits for work. False: the thread is to end. */
@@ -197,7 +202,7 @@ work(struct crew *crew, bool first)
 	if (first)
 		crew->job(crew, crew->job_arg);
 	else
-		crew->half(crew->split_arg, 1);
+		crew->half(crew, crew->split_arg, 1);
 }
 
 static void *

@@ -15,7 +15,7 @@ struct crews; /* all of them */
 typedef void crew_job(struct crew *crew, void *arg);
 
 /* One half of a tunnel: half 0 on the first thread, 1 on the second. */
-typedef void crew_half(void *arg, int half);
+typedef void crew_half(struct crew *crew, void *arg, int half);
 
 /* The end of a job that has split. */
 typedef void crew_end(void *arg);
@@ -30,11 +30,14 @@ struct crews *crews_new(int parked_max);
 int crews_run(struct crews *crews, crew_job *job, void *arg);
 
 /*
- * The last thing that a job does: runs half(arg, 0) here and half(arg, 1) on the second
- * thread, and then end(arg) on the one that is over last. When it returns, arg is the
- * job's no more: the other thread may be at work, or may have ended it all.
+ * The last thing that a job does: runs half 0 here, and then end(arg) on the thread that
+ * is over last. When it returns, arg is the job's no more: the other thread may be at
+ * work, or may have ended it all.
  */
 void crew_split(struct crew *crew, crew_half *half, crew_end *end, void *arg);
+
+/* From half 0, once at most: half 1 begins, on the second thread, which slept so far. */
+void crew_second(struct crew *crew);
 
 /* How many threads there are, parked or at work. */
 size_t crews_threads(struct crews *crews);

@@ -32,7 +32,7 @@ void pipes_disable(void);
  * one call moves. Return the bytes, 0 for nothing (end of file, or urgent data is next),
  * or -1 with errno. SIGPIPE has to be ignored.
  */
-ssize_t pipes_fill(const struct pipe_pair *pair, int src);
+ssize_t pipes_fill(const struct pipe_pair *pair, int src, size_t most);
 ssize_t pipes_empty(const struct pipe_pair *pair, int dst, size_t size);
 
 /* Puts size bytes, PIPES_PUT_MAX at most, into the empty pipe. Returns 0, or -1 with

@@ -29,10 +29,11 @@ pipes_disable(void)
 }
 
 ssize_t
-pipes_fill(const struct pipe_pair *pair, int src)
+pipes_fill(const struct pipe_pair *pair, int src, size_t most)
 {
 	(void)pair;
 	(void)src;
+	(void)most;
 	errno = ENOSYS;
 	return -1;
 }

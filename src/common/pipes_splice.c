@@ -95,9 +95,9 @@ pipes_disable(void)
 }
 
 ssize_t
-pipes_fill(const struct pipe_pair *pair, int src)
+pipes_fill(const struct pipe_pair *pair, int src, size_t most)
 {
-	return splice(src, NULL, pair->fd[1], NULL, PIPE_BYTES, SPLICE_F_MOVE);
+	return splice(src, NULL, pair->fd[1], NULL, most, SPLICE_F_MOVE);
 }
 
 ssize_t

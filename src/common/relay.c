@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The two directions of a tunnel. relay_direction runs on the two threads of a crew, one
- * per side, and each watches the limits while it waits. An error of a socket is seen by
+ * The two directions of a tunnel, on the two threads of a crew. Each watches the limits
+ * while it waits. An error of a socket is seen by
  * whichever thread uses it first, and the kernel tells it only once: hence the flags.
  * Does not log; blocks in poll(2) and carry_piece.
  */
@@ -16,6 +16,9 @@
 #include "compat.h"
 #include "io.h"
 #include "net.h"
+
+/* So much fits into the socket of a peer that was sent little yet, as a rule. */
+#define FIRST_BYTES (16 * 1024)
 
 /* After a reset: how long a peer may take nothing of what is still on its way to it. */
 #define SETTLE_MS 10000
@@ -150,19 +153,20 @@ look_again_at(const struct relay *r)
 	return half_closed_ms < quiet_ms ? half_closed_ms : quiet_ms;
 }
 
-/* Blocks until src has something. Returns poll's revents, or 0 when it is over. */
-static short
-wait_data(struct relay *r, int src)
+/*
+ * Blocks until one of the n sockets has something, and poll says what. Returns false when
+ * it is over.
+ */
+static bool
+wait_data(struct relay *r, struct pollfd *p, nfds_t n)
 {
-	struct pollfd p = { src, POLLIN, 0 };
-
 	while (!atomic_load(&r->stopped)) {
-		if (poll(&p, 1, io_left_ms(look_again_at(r))) > 0)
-			return p.revents;
+		if (poll(p, n, io_left_ms(look_again_at(r))) > 0)
+			return true;
 		if (is_over(r))
 			break;
 	}
-	return 0;
+	return false;
 }
 
 void
@@ -172,22 +176,40 @@ relay_count(struct relay *r, enum side from, size_t n)
 	atomic_store_explicit(&r->last_ms, io_now_ms(), memory_order_relaxed);
 }
 
-static void
-delivered_up(void *arg, size_t n)
-{
-	relay_count(arg, CLIENT, n);
-}
+/* One of the two directions: what carry is told. */
+struct direction {
+	struct relay *r;
+	enum side from;
+};
 
 static void
-delivered_down(void *arg, size_t n)
+delivered(void *arg, size_t n)
 {
-	relay_count(arg, TARGET, n);
+	const struct direction *d = arg;
+
+	relay_count(d->r, d->from, n);
 }
 
+/* This thread goes on with one direction; the other one is the second thread's. */
+static void
+share(struct relay *r, enum side mine)
+{
+	relay_start *start = r->start;
+
+	r->start = NULL;
+	r->seconds = !mine;
+	start(r->start_arg);
+}
+
+/* Who does not take what it is sent may wait for the other side to be read. */
 static bool
-give_up(void *arg)
+blocked(void *arg)
 {
-	return is_over(arg);
+	const struct direction *d = arg;
+
+	if (d->r->start)
+		share(d->r, d->from);
+	return is_over(d->r);
 }
 
 /*
@@ -230,25 +252,71 @@ failure(struct relay *r, enum side from, bool reading)
 		stop(r);
 }
 
-void
-relay_direction(struct relay *r, enum side from)
+/* Carries a piece, of that size at most. Returns whether the direction goes on. */
+static bool
+step(struct relay *r, enum side from, short revents, size_t most)
 {
-	const struct carry carry = { r->fd[from], r->fd[!from],
-		from == CLIENT ? delivered_up : delivered_down, give_up, r };
-	short revents;
+	struct direction d = { r, from };
+	const struct carry carry = { r->fd[from], r->fd[!from], most, delivered, blocked,
+		&d };
+	int failed = -1;
+	ssize_t n = carry_piece(&carry, &failed);
 
-	while ((revents = wait_data(r, carry.src)) != 0) {
-		int failed = -1;
-		ssize_t n = carry_piece(&carry, &failed);
+	if (n > 0 || (n == -1 && failed == carry.src && errno == EAGAIN))
+		return true;
+	if (n == 0)
+		end_of_file(r, from, revents);
+	else
+		failure(r, from, failed == carry.src);
+	return false;
+}
 
-		if (n > 0 || (n == -1 && failed == carry.src && errno == EAGAIN))
-			continue;
-		if (n == 0)
-			end_of_file(r, from, revents);
+static void
+carry_on(struct relay *r, enum side from)
+{
+	struct pollfd p = { r->fd[from], POLLIN, 0 };
+
+	while (wait_data(r, &p, 1) && step(r, from, p.revents, CARRY_MOST))
+		continue;
+}
+
+/* Whether there is data, and not the end. */
+static bool
+has_data(int fd)
+{
+	char c;
+
+	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void
+relay_first(struct relay *r, relay_start *second, void *arg)
+{
+	struct pollfd p[2] = { { r->fd[CLIENT], POLLIN, 0 },
+		{ r->fd[TARGET], POLLIN, 0 } };
+	int pieces[2] = { 0, 0 };
+	enum side from = CLIENT;
+	bool goes_on = true;
+
+	r->start = second;
+	r->start_arg = arg;
+	while (goes_on && r->start && wait_data(r, p, 2)) {
+		from = p[CLIENT].revents ? CLIENT : TARGET;
+		if (pieces[from]++ > 0 && has_data(p[from].fd))
+			share(r, from);
 		else
-			failure(r, from, failed == carry.src);
-		break;
+			goes_on = step(r, from, p[from].revents, FIRST_BYTES);
 	}
+	if (!r->start && goes_on)
+		carry_on(r, from);
+	else if (r->start && !goes_on)
+		carry_on(r, !from); /* the one that is left needs no second thread */
+}
+
+void
+relay_second(struct relay *r)
+{
+	carry_on(r, r->seconds);
 }
 
 /*

@@ -19,6 +19,9 @@
 /* The two sides of a tunnel; also the direction that takes bytes from that side. */
 enum side { CLIENT, TARGET };
 
+/* Has the second thread of a tunnel begin. */
+typedef void relay_start(void *arg);
+
 struct relay {
 	int fd[2];		/* by side; -1: none. Changed under lock */
 	int64_t idle_ms;	/* no traffic either way for so long ends it; 0: never */
@@ -29,7 +32,10 @@ struct relay {
 	atomic_bool stopped;	   /* both directions are to end now */
 	atomic_bool reset;	   /* not a clean end: the peers get RST */
 	atomic_bool fin_sent[2];   /* that side has been sent FIN */
-	pthread_mutex_t lock;	   /* a leaf: nothing else is locked under it */
+	relay_start *start;	   /* of relay_first; NULL: the second thread has begun */
+	void *start_arg;
+	enum side seconds;    /* the direction that is the second thread's */
+	pthread_mutex_t lock; /* a leaf: nothing else is locked under it */
 };
 
 /*
@@ -48,10 +54,13 @@ void relay_attach(
 	struct relay *r, int target_fd, int64_t idle_ms, int64_t half_closed_ms);
 
 /*
- * Runs the direction from that side on the caller's thread; two threads must call it, one
- * per side. Returns when this direction is over; the other one may go on.
+ * The two threads of a tunnel. Each carries one direction, and returns when that is over;
+ * the other one may go on. The first begins alone, with the first piece of either side:
+ * most tunnels are a request and an answer. When a side has more, or cannot be written
+ * to, it calls second(arg), once, at which relay_second is to begin on the other thread.
  */
-void relay_direction(struct relay *r, enum side from);
+void relay_first(struct relay *r, relay_start *second, void *arg);
+void relay_second(struct relay *r);
 
 /* Counts n bytes taken from that side and delivered to the other. */
 void relay_count(struct relay *r, enum side from, size_t n);

@@ -63,12 +63,14 @@ open_relay(const struct session *s, struct addr *told)
 }
 
 static void
-run_half(void *arg, int half)
+run_half(struct crew *crew, void *arg, int half)
 {
-	if (half == 0)
-		udp_up(arg);
-	else
+	if (half == 1) {
 		udp_down(arg);
+		return;
+	}
+	crew_second(crew);
+	udp_up(arg);
 }
 
 static void

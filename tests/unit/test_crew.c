@@ -31,10 +31,12 @@ job_init(struct job *job)
 }
 
 static void
-run_half(void *arg, int half)
+run_half(struct crew *crew, void *arg, int half)
 {
 	struct job *job = arg;
 
+	if (half == 0)
+		crew_second(crew);
 	atomic_fetch_add(&job->halves[half], 1);
 	job->thread[half] = pthread_self();
 	if (half == job->stays)

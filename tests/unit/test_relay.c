@@ -29,11 +29,47 @@ static pthread_t thread[2];
 
 static const struct io_limit patient = { IO_FOREVER, -1 };
 
+static bool second_runs; /* only of the first thread, until that is over */
+
 static void *
-run_direction(void *arg)
+run_second(void *arg)
 {
-	relay_direction(&relay, arg ? TARGET : CLIENT);
+	(void)arg;
+	relay_second(&relay);
 	return NULL;
+}
+
+static void
+start_second(void *arg)
+{
+	ck_assert_ptr_eq(arg, &relay);
+	ck_assert(!second_runs);
+	second_runs = true;
+	ck_assert_int_eq(pthread_create(&thread[1], NULL, run_second, NULL), 0);
+}
+
+static void *
+run_first(void *arg)
+{
+	(void)arg;
+	relay_first(&relay, start_second, &relay);
+	return NULL;
+}
+
+static void
+run(void)
+{
+	second_runs = false;
+	ck_assert_int_eq(pthread_create(&thread[0], NULL, run_first, NULL), 0);
+}
+
+/* Waits until both directions are over. */
+static void
+join(void)
+{
+	pthread_join(thread[0], NULL);
+	if (second_runs)
+		pthread_join(thread[1], NULL);
 }
 
 /* A peer, end[0], and a socket with the options of net.h, end[1]. */
@@ -53,9 +89,9 @@ net_pair(int end[2])
 	close(listener);
 }
 
-/* Starts a tunnel with these limits. */
+/* Makes a tunnel with these limits. */
 static void
-start(int64_t idle_ms, int64_t half_closed_ms)
+prepare(int64_t idle_ms, int64_t half_closed_ms)
 {
 	int client[2], target[2];
 
@@ -66,18 +102,21 @@ start(int64_t idle_ms, int64_t half_closed_ms)
 	peer[TARGET] = target[0];
 	ck_assert_int_eq(relay_init(&relay, client[1]), 0);
 	relay_attach(&relay, target[1], idle_ms, half_closed_ms);
-	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(pthread_create(&thread[i], NULL, run_direction,
-					 i ? (void *)&relay : NULL),
-			0);
+}
+
+/* Starts one. */
+static void
+start(int64_t idle_ms, int64_t half_closed_ms)
+{
+	prepare(idle_ms, half_closed_ms);
+	run();
 }
 
 /* Waits for the end, and checks its reason. */
 static void
 finish(enum end end)
 {
-	pthread_join(thread[0], NULL);
-	pthread_join(thread[1], NULL);
+	join();
 	ck_assert_str_eq(end_word(relay_end(&relay)), end_word(end));
 	relay_close(&relay);
 	relay_destroy(&relay);
@@ -184,8 +223,7 @@ START_TEST(bulk_goes_both_ways_at_once_and_is_counted)
 	pthread_create(&t[1], NULL, send_bulk, &down[0]);
 	pthread_create(&t[2], NULL, read_bulk, &up[1]);
 	pthread_create(&t[3], NULL, read_bulk, &down[1]);
-	pthread_join(thread[0], NULL);
-	pthread_join(thread[1], NULL);
+	join();
 	ck_assert_uint_eq(atomic_load(&relay.bytes[CLIENT]), 24 * MIB);
 	ck_assert_uint_eq(atomic_load(&relay.bytes[TARGET]), 16 * MIB);
 	/* The last one to end is told so by this. */
@@ -218,6 +256,80 @@ START_TEST(an_eof_is_passed_on_and_the_other_direction_goes_on)
 }
 END_TEST
 
+/* A request and its answer, and the ends in any order: _i says which side goes first. */
+START_TEST(a_short_tunnel_needs_one_thread)
+{
+	enum side first = _i, second = !first;
+
+	start(0, 60000);
+	send_text(first, "a question");
+	expect_text(second, "a question");
+	send_text(second, "an answer");
+	expect_text(first, "an answer");
+	io_close(&peer[second]);
+	expect_eof(first);
+	finish(second == CLIENT ? END_CLIENT_EOF : END_TARGET_EOF);
+	ck_assert(!second_runs);
+}
+END_TEST
+
+START_TEST(a_tunnel_with_more_to_say_has_two_threads)
+{
+	enum side talks = _i;
+
+	start(0, 60000);
+	send_text(talks, "one");
+	expect_text(!talks, "one");
+	send_text(talks, "two");
+	expect_text(!talks, "two");
+	send_text(!talks, "three");
+	expect_text(talks, "three");
+	io_close(&peer[CLIENT]);
+	expect_eof(TARGET);
+	finish(END_CLIENT_EOF);
+	ck_assert(second_runs);
+}
+END_TEST
+
+/* Until nothing more fits, not even when what was sent has been acknowledged. */
+static void
+fill_up(int fd)
+{
+	static char much[64 * 1024];
+	bool some;
+
+	do {
+		some = false;
+		while (send(fd, much, sizeof(much), MSG_DONTWAIT) > 0)
+			some = true;
+		poll(NULL, 0, 200);
+	} while (some);
+}
+
+/*
+ * The first piece does not get through, as its receiver waits for the other side to be
+ * read: it takes the second thread to go on.
+ */
+START_TEST(a_first_piece_that_blocks_holds_up_nobody)
+{
+	enum side first = _i, second = !first;
+	static char piece[16 * 1024];
+
+	prepare(0, 60000);
+	fill_up(relay.fd[second]);
+	ck_assert_int_eq(io_write(peer[first], piece, sizeof(piece), &patient), 0);
+	run();
+	poll(NULL, 0, 50);
+	send_text(second, "but I am heard");
+	expect_text(first, "but I am heard");
+	relay_cut(&relay, END_DRAINED);
+	finish(END_DRAINED);
+	ck_assert(second_runs);
+	io_close(&peer[CLIENT]);
+	io_close(&peer[TARGET]);
+}
+END_TEST
+
 START_TEST(a_reset_is_passed_on_after_the_data_before_it)
 {
 	enum side from = _i, to = !from;
@@ -226,8 +338,7 @@ START_TEST(a_reset_is_passed_on_after_the_data_before_it)
 	send_text(from, "half a sent");
 	expect_text(to, "half a sent");
 	tcp_reset(peer[from]);
-	pthread_join(thread[0], NULL);
-	pthread_join(thread[1], NULL);
+	join();
 	ck_assert_int_eq(
 		relay_end(&relay), from == CLIENT ? END_CLIENT_RESET : END_TARGET_RESET);
 	relay_close(&relay);
@@ -239,8 +350,7 @@ END_TEST
 static void *
 close_relay(void *arg)
 {
-	pthread_join(thread[0], NULL);
-	pthread_join(thread[1], NULL);
+	join();
 	relay_close(arg);
 	return NULL;
 }
@@ -361,8 +471,7 @@ START_TEST(a_cut_before_there_is_a_target_holds)
 	ck_assert_int_eq(relay_init(&relay, client[1]), 0);
 	relay_cut(&relay, END_SHUTDOWN);
 	relay_attach(&relay, target[1], 0, 60000);
-	pthread_create(&thread[0], NULL, run_direction, NULL);
-	pthread_create(&thread[1], NULL, run_direction, &relay);
+	run();
 	finish(END_SHUTDOWN);
 	close(client[0]);
 	close(target[0]);
@@ -497,6 +606,9 @@ main(void)
 	tcase_add_test(tc, bulk_goes_both_ways_at_once_and_is_counted);
 	tcase_add_loop_test(
 		tc, an_eof_is_passed_on_and_the_other_direction_goes_on, 0, 2);
+	tcase_add_loop_test(tc, a_short_tunnel_needs_one_thread, 0, 2);
+	tcase_add_loop_test(tc, a_tunnel_with_more_to_say_has_two_threads, 0, 2);
+	tcase_add_loop_test(tc, a_first_piece_that_blocks_holds_up_nobody, 0, 2);
 	tcase_add_loop_test(tc, a_reset_is_passed_on_after_the_data_before_it, 0, 2);
 	tcase_add_loop_test(tc, a_reset_drops_nothing_that_was_accepted, 0, 2);
 	tcase_add_test(tc, an_idle_tunnel_is_reset_at_its_limit);

@@ -38,10 +38,12 @@ struct taken {
 };
 
 static void
-note_thread(void *arg, int half)
+note_thread(struct crew *crew, void *arg, int half)
 {
 	struct taken *taken = arg;
 
+	if (half == 0)
+		crew_second(crew);
 	taken->thread[half] = pthread_self();
 }
 
