@@ -147,7 +147,7 @@ bind_places(struct life *life, int max_tunnels)
 	const struct gate gate = { service->admit, service->leave, service->answers };
 	const struct server_place *failed;
 
-	life->server = server_new(service->serve, max_tunnels, &gate);
+	life->server = server_new(service->serve, max_tunnels, &gate, service->conn_room);
 	if (!life->server)
 		return start_failed("start", strerror(errno));
 	if (settings_of(life)->control)

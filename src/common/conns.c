@@ -29,6 +29,7 @@ struct conns {
 	size_t count;
 	size_t refused; /* of these; beyond the limit */
 	size_t max;	/* 0: no limit */
+	size_t conn_bytes;
 	void (*room)(void *arg);
 	void *room_arg;
 	bool room_wanted;
@@ -41,7 +42,7 @@ struct conns {
 };
 
 struct conns *
-conns_new(int max, const struct gate *gate)
+conns_new(int max, const struct gate *gate, size_t room)
 {
 	struct conns *conns = calloc(1, sizeof(*conns));
 
@@ -53,6 +54,7 @@ conns_new(int max, const struct gate *gate)
 		return NULL;
 	}
 	conns->max = (size_t)max;
+	conns->conn_bytes = sizeof(struct conn) + room;
 	if (gate)
 		conns->gate = *gate;
 	conns->run = ((unsigned)time(NULL) * 31 + (unsigned)getpid()) & 0xffff;
@@ -168,7 +170,7 @@ static struct conn *
 make(struct conns *conns, struct generation *generation, int fd,
 	const struct addr *client, const void *via, bool refused)
 {
-	struct conn *conn = calloc(1, sizeof(*conn));
+	struct conn *conn = calloc(1, conns->conn_bytes);
 
 	if (!conn)
 		return NULL;

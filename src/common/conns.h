@@ -51,7 +51,7 @@ struct conn {
 	struct addr client;	       /* the same, or whom a proxy there has named */
 	struct generation *generation; /* the configuration that it lives by */
 	const void *via; /* what the listening socket was opened for: a route; of that */
-	void *own; /* what server_take was given; else the daemon's, NULL at first */
+	void *own;	 /* what server_take was given; NULL: it was accepted */
 	int64_t start_ms;
 	char id[CONN_ID]; /* as in the log line: unique on this host for a long time */
 	char *fields; /* what else is to be told of it, " key=value ..."; may be NULL */
@@ -62,13 +62,14 @@ struct conn {
 	conn_over *over;       /* of conn_carry */
 	struct conns *conns;
 	struct conn *prev, *next;
+	max_align_t room[]; /* what the daemon keeps of it; zeros at first */
 };
 
 /*
- * max: how many at a time, 0 for no limit. gate: it is copied; NULL: there is none.
- * Returns NULL with errno.
+ * max: how many at a time, 0 for no limit. gate: it is copied; NULL: there is none. room:
+ * the bytes of a conn's room. Returns NULL with errno.
  */
-struct conns *conns_new(int max, const struct gate *gate);
+struct conns *conns_new(int max, const struct gate *gate, size_t room);
 void conns_free(struct conns *conns); /* none may be left; NULL: nothing */
 
 /* Before the first one: somebody may ask what they are, and so they are described. */

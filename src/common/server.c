@@ -75,7 +75,7 @@ wake_up(void *arg)
 }
 
 struct server *
-server_new(server_serve *serve, int max_conns, const struct gate *gate)
+server_new(server_serve *serve, int max_conns, const struct gate *gate, size_t room)
 {
 	struct server *s = calloc(1, sizeof(*s));
 
@@ -89,7 +89,7 @@ server_new(server_serve *serve, int max_conns, const struct gate *gate)
 		free(s);
 		return NULL;
 	}
-	s->conns = conns_new(max_conns, gate);
+	s->conns = conns_new(max_conns, gate, room);
 	s->crews = crews_new(PARKED_MAX);
 	if (s->conns && s->crews && open_wake(s->wake) == 0) {
 		conns_on_room(s->conns, wake_up, s);
@@ -245,15 +245,6 @@ turn_away(int *fd)
 	io_close(fd);
 }
 
-void
-server_cannot_serve(struct conn *conn, const char *lack)
-{
-	log_rated(&conn->server->crew_rate, "client turned away, no %s for it: %s", lack,
-		strerror(errno));
-	relay_reset(&conn->relay, END_NONE);
-	conn_end(conn);
-}
-
 /* Has a crew serve it. Returns 0; or -1 with errno, told, and it is ended. */
 static int
 run(struct server *s, struct conn *conn)
@@ -264,7 +255,10 @@ run(struct server *s, struct conn *conn)
 	if (crews_run(s->crews, serve_conn, conn) == 0)
 		return 0;
 	error = errno;
-	server_cannot_serve(conn, "thread");
+	log_rated(&s->crew_rate, "client turned away, no thread for it: %s",
+		strerror(error));
+	relay_reset(&conn->relay, END_NONE);
+	conn_end(conn);
 	errno = error;
 	return -1;
 }

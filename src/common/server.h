@@ -22,16 +22,12 @@ struct server;
 typedef void server_serve(struct conn *conn, struct crew *crew);
 
 /*
- * From server_serve, instead: ends the conn for want of that (a word for the log), which
- * errno tells of.
- */
-void server_cannot_serve(struct conn *conn, const char *lack);
-
-/*
  * max_conns: 0 for no limit. gate: whom to let in, see conns.h; it is copied; NULL:
- * there is none. Returns NULL with errno when out of memory.
+ * there is none. room: the bytes of conn->room. Returns NULL with errno when out of
+ * memory.
  */
-struct server *server_new(server_serve *serve, int max_conns, const struct gate *gate);
+struct server *server_new(
+	server_serve *serve, int max_conns, const struct gate *gate, size_t room);
 
 /*
  * A change of the places, of one thread at a time: server_prepare opens what is not open

@@ -52,6 +52,7 @@ struct service {
 	void (*needs)(const void *config, struct capacity_needs *needs);
 
 	server_serve *serve; /* serves one client; by conn->generation->config */
+	size_t conn_room;    /* what it keeps of a client, in conn->room: so many bytes */
 	/* Whom to let in, as enter and leave of struct gate; may be NULL, both. */
 	enum gate_answer (*admit)(
 		void *config, const struct addr *peer, const char **why);

@@ -203,6 +203,7 @@ const struct service dcsd_service = {
 	.free = free_dcsd,
 	.option = take_option,
 	.serve = serve_client,
+	.conn_room = sizeof(struct session),
 	.needs = needs,
 	.configure = configure,
 	.settings = settings,

@@ -40,8 +40,6 @@ serve_client(struct conn *conn, struct crew *crew)
 {
 	struct session *s = session_open(conn);
 
-	if (!s)
-		server_cannot_serve(conn, "memory");
-	else if (handshake(s) == -1 || !run_command(s, crew))
+	if (handshake(s) == -1 || !run_command(s, crew))
 		session_close(s);
 }

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -294,7 +293,7 @@ session_describe(const struct session *s)
 static void
 tunnel_over(struct conn *conn)
 {
-	session_close(conn->own);
+	session_close((void *)conn->room);
 }
 
 bool
@@ -358,17 +357,14 @@ tell(const struct session *s)
 struct session *
 session_open(struct conn *conn)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s = (void *)conn->room;
 	char client[ADDR_TEXT];
 
-	if (!s)
-		return NULL;
 	s->dcsd = conn->generation->config;
 	s->conf = &s->dcsd->conf;
 	s->conn = conn;
 	s->dns_ms = s->dial_ms = -1;
 	s->rep = -1;
-	conn->own = s;
 	if (log_wants(LOG_L_DEBUG))
 		log_msg(LOG_L_DEBUG, "tunnel id=%s client=%s start", conn->id,
 			addr_text(&conn->client, client));
@@ -381,5 +377,4 @@ session_close(struct session *s)
 	tell(s);
 	session_leave(s);
 	conn_end(s->conn);
-	free(s);
 }

@@ -11,9 +11,9 @@
 #include "socks_proto.h"
 
 /*
- * Belongs to the crew's first thread until crew_split; then to the thread that is over
- * last. From its authentication on it is published (conn_publish): others look at who and
- * rule, of which only rule changes.
+ * Is the room of its conn. Belongs to the crew's first thread until crew_split; then to
+ * the thread that is over last. From its authentication on it is published
+ * (conn_publish): others look at who and rule, of which only rule changes.
  */
 struct session {
 	struct dcsd *dcsd;
@@ -35,7 +35,7 @@ struct session {
 	char more[256];		 /* behind end= in the log line: " key=value ..." */
 };
 
-/* The session of a conn, which it is the own of. NULL: there is no memory. */
+/* The session of a conn, in its room. */
 struct session *session_open(struct conn *conn);
 
 /*

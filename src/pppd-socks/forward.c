@@ -10,27 +10,17 @@
 #include "forward.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "message.h"
 #include "net.h"
 #include "ppp.h"
 #include "proxy_proto.h"
-#include "reach.h"
 #include "udp_session.h"
 
 /* How long a client that is told FIN may go on to send before it is cut off. */
 #define FINISH_MS 1000
 
 #define NEW_MS 5000 /* so long a client is new */
-
-struct forward {
-	struct ppp *ppp;
-	struct route_port *port;
-	struct conn *conn;
-	bool entered; /* counted under the route's limit */
-	struct reach reach;
-};
 
 /* No target can be had. The client gets what its route says. */
 static void
@@ -138,13 +128,12 @@ end(struct forward *f)
 		route_leave(f->port->route);
 	reach_end(&f->reach, "");
 	conn_end(f->conn);
-	free(f);
 }
 
 static void
 tunnel_over(struct conn *conn)
 {
-	struct forward *f = conn->own;
+	struct forward *f = (void *)conn->room;
 
 	judge_tunnel(f);
 	end(f);
@@ -203,34 +192,20 @@ find_local(struct forward *f)
 		addr_from_bytes(&f->reach.at, AF_INET, nowhere, 0);
 }
 
-/* NULL: there is no memory. */
-static struct forward *
-begin(struct conn *conn, struct ppp *ppp)
+static void
+forward_client(struct conn *conn, struct crew *crew, struct ppp *ppp)
 {
-	struct forward *f = calloc(1, sizeof(*f));
+	struct forward *f = (void *)conn->room;
 
-	if (!f)
-		return NULL;
 	f->ppp = ppp;
 	f->port = (struct route_port *)(uintptr_t)conn->via;
 	f->conn = conn;
 	f->reach.conn = conn;
 	f->reach.common = &ppp->conf.common;
 	f->reach.watch = conn->relay.fd[CLIENT];
-	conn->own = f;
 	find_local(f);
 	reach_begin(&f->reach);
-	return f;
-}
-
-static void
-forward_client(struct conn *conn, struct crew *crew, struct ppp *ppp)
-{
-	struct forward *f = begin(conn, ppp);
-
-	if (!f)
-		server_cannot_serve(conn, "memory");
-	else if (!admit(f) || !serve(f, crew))
+	if (!admit(f) || !serve(f, crew))
 		end(f);
 }
 

@@ -5,6 +5,16 @@
 
 #include "conns.h"
 #include "crew.h"
+#include "reach.h"
+
+/* Is the room of its conn. */
+struct forward {
+	struct ppp *ppp;
+	struct route_port *port;
+	struct conn *conn;
+	bool entered; /* counted under the route's limit */
+	struct reach reach;
+};
 
 /*
  * As struct service wants it; the configuration that conn began with is a struct ppp, its

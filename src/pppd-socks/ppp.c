@@ -325,6 +325,7 @@ const struct service ppp_service = {
 	.free = free_ppp,
 	.option = take_option,
 	.serve = forward_serve,
+	.conn_room = sizeof(struct forward),
 	.needs = needs,
 	.configure = configure,
 	.settings = settings,

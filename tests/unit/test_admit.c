@@ -60,7 +60,7 @@ set_up(void)
 	ck_assert_ptr_nonnull(admit.standing);
 	generation = generation_new(&admit, free_nothing);
 	ck_assert_ptr_nonnull(generation);
-	conns = conns_new(0, &gate);
+	conns = conns_new(0, &gate, 0);
 	ck_assert_ptr_nonnull(conns);
 }
 

@@ -149,7 +149,7 @@ change_places(struct server *s)
 static struct server *
 make_gated(int max, const struct gate *with)
 {
-	struct server *s = server_new(serve, max, with);
+	struct server *s = server_new(serve, max, with, 0);
 
 	log_open("test", 0, LOG_L_ERROR, true);
 	ck_assert_ptr_nonnull(s);
@@ -351,7 +351,7 @@ pass(void *arg, const struct addr *peer, const char **why)
 START_TEST(a_conn_leaves_the_gate_as_the_client_it_was_counted_as)
 {
 	const struct gate open = { pass, leave, false };
-	struct conns *conns = conns_new(0, &open);
+	struct conns *conns = conns_new(0, &open, 0);
 	struct generation *g = new_generation();
 	struct addr peer, client;
 	const char *why;
@@ -384,7 +384,7 @@ END_TEST
 
 START_TEST(an_id_that_is_too_long_is_cut_and_none_keeps_the_own)
 {
-	struct conns *conns = conns_new(0, NULL);
+	struct conns *conns = conns_new(0, NULL, 0);
 	struct generation *g = new_generation();
 	char id[2 * CONN_ID], own[CONN_ID];
 	struct addr peer;
@@ -850,7 +850,7 @@ END_TEST
 
 START_TEST(a_port_in_use_names_its_place)
 {
-	struct server *s = server_new(serve, 0, NULL);
+	struct server *s = server_new(serve, 0, NULL, 0);
 	struct generation *g = new_generation();
 	const struct server_place *failed;
 	int fd = tcp_listen(AF_INET);

@@ -85,7 +85,7 @@ set_up(void)
 	log_open("test", 0, LOG_L_ERROR, true);
 	strcpy(strrchr(users_path, '.'), ".XXXXXX");
 	close(mkstemp(users_path));
-	conns = conns_new(0, NULL);
+	conns = conns_new(0, NULL, 0);
 	ck_assert_ptr_nonnull(conns);
 }
 
