@@ -3,6 +3,7 @@
 #ifndef COMPAT_H
 #define COMPAT_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -12,6 +13,13 @@
 int compat_socket(int family, int type);
 int compat_accept(int fd, struct sockaddr *sa, socklen_t *len);
 int compat_pipe(int fd[2]);
+
+/* An event of poll(2): the peer has sent FIN. 0 where poll does not tell. */
+#ifdef POLLRDHUP
+#define COMPAT_POLLRDHUP POLLRDHUP
+#else
+#define COMPAT_POLLRDHUP 0
+#endif
 
 /* Closes every fd from lowest on, however large the limit on fds is. */
 void compat_close_from(int lowest);

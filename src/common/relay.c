@@ -280,20 +280,11 @@ carry_on(struct relay *r, enum side from)
 		continue;
 }
 
-/* Whether there is data, and not the end. */
-static bool
-has_data(int fd)
-{
-	char c;
-
-	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
 void
 relay_first(struct relay *r, relay_start *second, void *arg)
 {
-	struct pollfd p[2] = { { r->fd[CLIENT], POLLIN, 0 },
-		{ r->fd[TARGET], POLLIN, 0 } };
+	struct pollfd p[2] = { { r->fd[CLIENT], POLLIN | COMPAT_POLLRDHUP, 0 },
+		{ r->fd[TARGET], POLLIN | COMPAT_POLLRDHUP, 0 } };
 	int pieces[2] = { 0, 0 };
 	enum side from = CLIENT;
 	bool goes_on = true;
@@ -302,7 +293,7 @@ relay_first(struct relay *r, relay_start *second, void *arg)
 	r->start_arg = arg;
 	while (goes_on && r->start && wait_data(r, p, 2)) {
 		from = p[CLIENT].revents ? CLIENT : TARGET;
-		if (pieces[from]++ > 0 && has_data(p[from].fd))
+		if (pieces[from]++ > 0 && p[from].revents == POLLIN)
 			share(r, from);
 		else
 			goes_on = step(r, from, p[from].revents, FIRST_BYTES);
