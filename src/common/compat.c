@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -236,6 +238,11 @@ compat_unsent(int fd)
 #endif
 }
 
+#if defined(UDP_SEGMENT) && defined(UDP_GRO)
+#define JOINS
+#endif
+#define JOINED_MAX 65507 /* the most that a datagram of IPv4 carries */
+#define PIECES	   2	 /* a header and what is behind it */
 #ifdef HAVE_STRUCT_IN_PKTINFO_IPI_SPEC_DST
 #define PKTINFO_SIZE CMSG_SPACE(sizeof(struct in_pktinfo))
 #else
@@ -247,10 +254,13 @@ compat_unsent(int fd)
 #define PKTINFO6_SIZE 0
 #endif
 
-/* What goes with a datagram: its local address, of either family. */
+#define SEGMENT_SIZE CMSG_SPACE(sizeof(int))
+
+/* What goes with a datagram: its local address, of either family, and of joined ones the
+ * size. */
 struct control {
 	_Alignas(struct cmsghdr)
-		uint8_t bytes[PKTINFO_SIZE + PKTINFO6_SIZE + sizeof(struct cmsghdr)];
+		uint8_t bytes[PKTINFO_SIZE + PKTINFO6_SIZE + SEGMENT_SIZE];
 };
 
 void
@@ -300,16 +310,48 @@ read_local(struct compat_local *local, struct msghdr *m)
 	}
 }
 
-/* One message for the socket to send, in the room that control is. */
+void
+compat_join_received(int fd)
+{
+#ifdef JOINS
+	int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof(one));
+#else
+	(void)fd;
+#endif
+}
+
+/* Of each of those that came joined, or of the one. */
+static size_t
+read_segment(struct msghdr *m, size_t size)
+{
+#ifdef JOINS
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		int segment;
+
+		if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO)
+			continue;
+		memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+		if (segment > 0 && (size_t)segment < size)
+			return (size_t)segment;
+	}
+#else
+	(void)m;
+#endif
+	return size;
+}
+
+/* One more message for the socket to send, in the room that control is. */
 static void
 put_message(struct msghdr *m, struct control *control, int level, int type,
 	const void *data, size_t size)
 {
-	struct cmsghdr *c;
+	struct cmsghdr *c = (void *)(control->bytes + m->msg_controllen);
 
 	m->msg_control = control;
-	m->msg_controllen = CMSG_SPACE(size);
-	c = CMSG_FIRSTHDR(m);
+	m->msg_controllen += CMSG_SPACE(size);
+	memset(c, 0, CMSG_SPACE(size));
 	c->cmsg_level = level;
 	c->cmsg_type = type;
 	c->cmsg_len = CMSG_LEN(size);
@@ -320,7 +362,6 @@ put_message(struct msghdr *m, struct control *control, int level, int type,
 static void
 put_local(struct msghdr *m, struct control *control, const struct compat_local *local)
 {
-	*control = (struct control){ { 0 } };
 #ifdef HAVE_STRUCT_IN_PKTINFO_IPI_SPEC_DST
 	if (local->family == AF_INET) {
 		struct in_pktinfo info = { 0 };
@@ -339,41 +380,119 @@ put_local(struct msghdr *m, struct control *control, const struct compat_local *
 #endif
 }
 
-/* A message of the system for each datagram: to be sent, or with room for it. */
+/*
+ * Whether the system knows UDP_SEGMENT. It must be asked: one that does not would send
+ * what is joined as one large datagram.
+ */
+static bool
+can_join(int fd)
+{
+#ifdef JOINS
+	static _Atomic int known; /* 0: not yet; 1: it does; -1: it does not */
+	int segment;
+	socklen_t len = sizeof(segment);
+
+	if (atomic_load_explicit(&known, memory_order_relaxed) == 0)
+		known = getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, &len) == 0
+			? 1
+			: -1;
+	return known == 1;
+#else
+	(void)fd;
+	return false;
+#endif
+}
+
+static size_t
+whole_size(const struct compat_datagram *d)
+{
+	return d->head_size + d->size;
+}
+
+static bool
+same_ends(const struct compat_datagram *a, const struct compat_datagram *b)
+{
+	return a->local == b->local && a->sa_len == b->sa_len &&
+		(a->sa_len == 0 || memcmp(a->sa, b->sa, a->sa_len) == 0);
+}
+
+/*
+ * How many datagrams, of n at list, go as one: the first, and behind it those that are as
+ * large, and one that is smaller. An empty one would be lost.
+ */
+static int
+joined(int fd, const struct compat_datagram *list, int n, size_t apart)
+{
+	const size_t size = whole_size(list);
+	size_t last = size, total = size;
+	int i = 1;
+
+	if (n == 1 || (apart != 0 && size >= apart) || !can_join(fd))
+		return 1;
+	for (; i < n && last == size && same_ends(list, &list[i]); i++) {
+		last = whole_size(&list[i]);
+		total += last;
+		if (last == 0 || last > size || total > JOINED_MAX)
+			break;
+	}
+	return i;
+}
+
 static void
-make_message(struct msghdr *m, struct iovec *iov, const struct compat_datagram *d)
+put_segment(struct msghdr *m, struct control *control, size_t size)
+{
+#ifdef JOINS
+	const uint16_t segment = (uint16_t)size;
+
+	put_message(m, control, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+#else
+	(void)m;
+	(void)control;
+	(void)size;
+#endif
+}
+
+/* A message of the system to send n datagrams as one. There are PIECES for each. */
+static void
+make_to_send(struct msghdr *m, struct iovec *iov, struct control *control,
+	const struct compat_datagram *list, int n)
+{
+	*m = (struct msghdr){
+		.msg_name = list->sa, .msg_namelen = list->sa_len, .msg_iov = iov
+	};
+	for (int i = 0; i < n; i++) {
+		/* It is not written to, though a struct iovec cannot say so. */
+		if (list[i].head_size > 0)
+			iov[m->msg_iovlen++] =
+				(struct iovec){ (void *)(uintptr_t)list[i].head,
+					list[i].head_size };
+		iov[m->msg_iovlen++] = (struct iovec){ list[i].data, list[i].size };
+	}
+	if (list->local)
+		put_local(m, control, list->local);
+	if (n > 1)
+		put_segment(m, control, whole_size(list));
+}
+
+/* A message of the system with room for a datagram. */
+static void
+make_to_fill(struct msghdr *m, struct iovec *iov, struct control *control,
+	const struct compat_datagram *d)
 {
 	*iov = (struct iovec){ d->data, d->size };
 	*m = (struct msghdr){ .msg_name = d->sa,
 		.msg_namelen = d->sa_len,
 		.msg_iov = iov,
-		.msg_iovlen = 1 };
-}
-
-static void
-make_to_send(struct msghdr *m, struct iovec *iov, struct control *control,
-	const struct compat_datagram *d)
-{
-	make_message(m, iov, d);
-	if (d->local)
-		put_local(m, control, d->local);
-}
-
-static void
-make_to_fill(struct msghdr *m, struct iovec *iov, struct control *control,
-	const struct compat_datagram *d)
-{
-	make_message(m, iov, d);
-	if (!d->local)
-		return;
-	m->msg_control = control;
-	m->msg_controllen = sizeof(*control);
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(*control) };
 }
 
 static void
 read_message(struct compat_datagram *d, struct msghdr *m, size_t size)
 {
 	d->size = size;
+	d->segment = read_segment(m, size);
 	d->sa_len = m->msg_namelen;
 	if (d->local)
 		read_local(d->local, m);
@@ -399,17 +518,24 @@ compat_recv_many(int fd, struct compat_datagram *list, int n)
 }
 
 int
-compat_send_many(int fd, const struct compat_datagram *list, int n)
+compat_send_many(int fd, const struct compat_datagram *list, int n, size_t apart)
 {
 	struct mmsghdr m[COMPAT_MANY];
-	struct iovec iov[COMPAT_MANY];
+	struct iovec iov[COMPAT_MANY * PIECES];
 	struct control control[COMPAT_MANY];
+	int upto[COMPAT_MANY + 1] = { 0 }, messages = 0, sent;
 
 	if (n > COMPAT_MANY)
 		n = COMPAT_MANY;
-	for (int i = 0; i < n; i++)
-		make_to_send(&m[i].msg_hdr, &iov[i], &control[i], &list[i]);
-	return (int)sendmmsg(fd, m, (unsigned)n, MSG_NOSIGNAL);
+	for (int i = 0; i < n; i = upto[messages]) {
+		int count = joined(fd, &list[i], n - i, apart);
+
+		make_to_send(&m[messages].msg_hdr, &iov[i * PIECES], &control[messages],
+			&list[i], count);
+		upto[++messages] = i + count;
+	}
+	sent = (int)sendmmsg(fd, m, (unsigned)messages, MSG_NOSIGNAL);
+	return sent == -1 ? -1 : upto[sent];
 }
 #else
 int
@@ -430,14 +556,16 @@ compat_recv_many(int fd, struct compat_datagram *list, int n)
 }
 
 int
-compat_send_many(int fd, const struct compat_datagram *list, int n)
+compat_send_many(int fd, const struct compat_datagram *list, int n, size_t apart)
 {
 	struct control control;
 	struct msghdr m;
-	struct iovec iov;
+	struct iovec iov[COMPAT_MANY * PIECES];
 
-	(void)n;
-	make_to_send(&m, &iov, &control, list);
-	return sendmsg(fd, &m, MSG_NOSIGNAL) == -1 ? -1 : 1;
+	if (n > COMPAT_MANY)
+		n = COMPAT_MANY;
+	n = joined(fd, list, n, apart);
+	make_to_send(&m, iov, &control, list, n);
+	return sendmsg(fd, &m, MSG_NOSIGNAL) == -1 ? -1 : n;
 }
 #endif

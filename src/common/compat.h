@@ -56,11 +56,16 @@ struct compat_local {
 
 /*
  * One datagram: size bytes of data, from or to the address sa. Both addresses may be left
- * out (NULL), sa on a connected socket.
+ * out (NULL), sa on a connected socket. What is sent may have a header of head_size bytes
+ * in front. What came may be several datagrams of one sender, one behind the other: each
+ * of segment bytes, but for the last, which may be shorter. Else segment is size.
  */
 struct compat_datagram {
+	const void *head;
+	size_t head_size;
 	void *data;
 	size_t size;
+	size_t segment;
 	struct sockaddr *sa;
 	socklen_t sa_len;
 	struct compat_local *local;
@@ -72,7 +77,14 @@ struct compat_datagram {
  */
 void compat_tell_local(int fd, int family);
 
-#define COMPAT_MANY 16 /* datagrams that one call takes at most */
+/*
+ * Has datagrams that come to fd joined: what one sender has sent at once comes as one
+ * (UDP_GRO). Not every system can: on others each comes alone. For good, as what waits in
+ * fd is joined already.
+ */
+void compat_join_received(int fd);
+
+#define COMPAT_MANY 32 /* datagrams that one call takes at most */
 
 /*
  * Takes what fd has, without waiting, at most n datagrams: size and sa_len are the room,
@@ -82,10 +94,13 @@ void compat_tell_local(int fd, int family);
 int compat_recv_many(int fd, struct compat_datagram *list, int n);
 
 /*
- * Sends n datagrams in order, up to the first that cannot be sent. Returns how many were
- * sent, at least 1; or -1 with errno, why the very first was not.
+ * Sends n datagrams in order, up to the first that cannot be sent. Those of one size to
+ * one address are joined for the way through the system (UDP_SEGMENT), if it can do that
+ * and they have less than apart bytes, 0: whatever they have. Returns how many were sent,
+ * at least 1; or -1 with errno, why the very first, with what was joined to it, was not:
+ * by EINVAL, EMSGSIZE and EIO it may be that they must not be joined.
  */
-int compat_send_many(int fd, const struct compat_datagram *list, int n);
+int compat_send_many(int fd, const struct compat_datagram *list, int n, size_t apart);
 
 /* How many bytes of fd's send queue the peer has not acknowledged; 0 if not known. */
 int compat_unsent(int fd);

@@ -35,6 +35,7 @@ udp_assoc_init(struct udp_assoc *a, struct session *s, int relay)
 		compat_pipe(a->wake) == -1)
 		return -1;
 	udp_relays_add(&a->entry);
+	compat_join_received(relay);
 	limit_sending(relay);
 	return 0;
 }
@@ -64,6 +65,7 @@ open_out(const struct outgoing *outgoing, int family)
 		return -1;
 	if (family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	compat_join_received(fd);
 	limit_sending(fd);
 	if (net_bind_source(fd, family, &outgoing->source) == -1)
 		io_close(&fd);

@@ -28,41 +28,35 @@ may_answer(struct udp_assoc *a, const struct addr *from)
 	return a->session->conf->udp.any_source || udp_hosts_hold(&a->hosts, from);
 }
 
-/* Puts the header of an answer in front of it, where there is room. */
 static void
-on_answer(struct down *down, const struct addr *from, uint8_t *data, size_t size)
+on_answer(struct down *down, const struct udp_datagram *d)
 {
 	struct udp_assoc *a = down->a;
-	uint8_t header[SOCKS_UDP_SOURCE];
-	size_t n;
 
-	if (!may_answer(a, from)) {
+	if (!may_answer(a, d->from)) {
 		down->count[UDP_ANSWER]++;
 		return;
 	}
-	n = socks_udp_build_source(header, from);
-	memcpy(data - n, header, n);
-	udp_put(&down->out, a->relay, &a->client, data - n, n + size, size);
+	udp_put(&down->out, a->relay, &a->client, d->data, d->size);
+	udp_put_header(&down->out, d->header, socks_udp_build_source(d->header, d->from));
 }
 
 /* Returns 0, or -1: something is short. */
 static int
 on_target(struct down *down, int fd)
 {
-	struct addr from;
-	int n;
+	struct udp_datagram d;
+	int done;
 
 	if (!down->in)
 		down->in = malloc(sizeof(*down->in));
 	if (!down->in)
 		return -1;
-	n = udp_receive(fd, down->in);
-	for (int i = 0; i < n; i++)
-		if (addr_from_sockaddr(&from, &down->in->from[i].u.sa))
-			on_answer(down, &from, down->in->list[i].data,
-				down->in->list[i].size);
+	done = udp_receive(fd, down->in);
+	while (udp_next(down->in, &d))
+		on_answer(down, &d);
 	udp_flush(&down->out);
-	return n == -1 ? -1 : 0;
+	return done == -1 ? -1 : 0;
 }
 
 /* Fills the poll set: the pipe, and behind it the sockets there are. Returns its size. */

@@ -78,7 +78,7 @@ dispatch(struct up *up, const struct socks_udp *d, struct addr *list, int n)
 		up->count[UDP_SEND]++;
 		return;
 	}
-	udp_put(&up->out, fd, &list[0], d->data, d->size, d->size);
+	udp_put(&up->out, fd, &list[0], d->data, d->size);
 }
 
 /* A datagram whose name has been looked up meanwhile; it does not stay. */
@@ -124,24 +124,24 @@ to_name(struct up *up, const struct socks_udp *d)
 
 /* A datagram that came to the relay socket. */
 static void
-on_datagram(struct up *up, const struct addr *from, const uint8_t *data, size_t size)
+on_datagram(struct up *up, const struct udp_datagram *came)
 {
 	struct udp_assoc *a = up->a;
 	struct socks_udp d;
 	bool fragment;
 
-	if (!is_client(a, from)) {
+	if (!is_client(a, came->from)) {
 		up->count[UDP_SOURCE]++;
 		return;
 	}
-	if (socks_udp_parse(&d, data, size) != PARSE_OK) {
+	if (socks_udp_parse(&d, came->data, came->size) != PARSE_OK) {
 		up->count[UDP_HEADER]++;
 		return;
 	}
 	/* The second half reads it, but only after udp_assoc_out has told it of a socket.
 	 */
 	if (addr_port(&a->client) == 0)
-		a->client = *from;
+		a->client = *came->from;
 	fragment = d.frag != 0;
 	if (!udp_frag_take(&a->frag, &d, io_now_ms(), &up->count[UDP_FRAG]))
 		return;
@@ -157,18 +157,16 @@ on_datagram(struct up *up, const struct addr *from, const uint8_t *data, size_t 
 static void
 on_relay(struct up *up)
 {
-	struct addr from;
-	int n;
+	struct udp_datagram d;
 
 	if (!up->in)
 		up->in = malloc(sizeof(*up->in));
-	n = up->in ? udp_receive(up->a->relay, up->in) : -1;
-	if (n == -1)
+	if (!up->in || udp_receive(up->a->relay, up->in) == -1) {
 		poll(NULL, 0, NAP_MS);
-	for (int i = 0; i < n; i++)
-		if (addr_from_sockaddr(&from, &up->in->from[i].u.sa))
-			on_datagram(
-				up, &from, up->in->list[i].data, up->in->list[i].size);
+		return;
+	}
+	while (udp_next(up->in, &d))
+		on_datagram(up, &d);
 	udp_flush(&up->out);
 }
 

@@ -103,20 +103,18 @@ hold(struct udp_intake *intake, struct udp_session *s)
 	intake->out.count = s->count[CLIENT];
 }
 
-/* There is room for the header in front of data. */
 static void
-send_up(struct udp_intake *intake, uint8_t *data, size_t size)
+send_up(struct udp_intake *intake, const uint8_t *data, size_t size)
 {
 	const struct udp_session *s = intake->held;
 
-	memcpy(data - s->header_size, s->header, s->header_size);
-	udp_put(&intake->out, s->fd, NULL, data - s->header_size, s->header_size + size,
-		size);
+	udp_put(&intake->out, s->fd, NULL, data, size);
+	udp_put_header(&intake->out, s->header, s->header_size);
 }
 
 static void
 on_datagram(struct udp_intake *intake, const struct udp_port *port,
-	const struct udp_ends *ends, uint8_t *data, size_t size)
+	const struct udp_ends *ends, const uint8_t *data, size_t size)
 {
 	struct udp_session *s;
 
@@ -142,18 +140,18 @@ bool
 udp_intake_receive(struct udp_intake *intake, const struct udp_port *port)
 {
 	struct udp_inbox *in = intake->in;
-	int n = udp_receive(port->socket->fd, in);
+	int done = udp_receive(port->socket->fd, in);
+	struct udp_datagram d;
 
-	if (n == -1)
+	if (done == -1)
 		poll(NULL, 0, NAP_MS);
-	for (int i = 0; i < n; i++) {
-		struct udp_ends ends = { .listener = port->socket->fd,
-			.local = in->local[i] };
+	while (udp_next(in, &d)) {
+		const struct udp_ends ends = {
+			.listener = port->socket->fd, .client = *d.from, .local = *d.local
+		};
 
-		if (addr_from_sockaddr(&ends.client, &in->from[i].u.sa))
-			on_datagram(
-				intake, port, &ends, in->list[i].data, in->list[i].size);
+		on_datagram(intake, port, &ends, d.data, d.size);
 	}
 	give_back(intake);
-	return n > 0;
+	return done > 0;
 }

@@ -109,6 +109,7 @@ open_socket(int control, const struct addr *relay)
 
 	if (fd == -1)
 		return -1;
+	compat_join_received(fd);
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1 ||
 		bind_as_control(fd, control, relay) == -1 ||
 		connect(fd, &relay->u.sa, relay->len) == -1)
@@ -180,12 +181,9 @@ send_early(struct serve *v)
 
 	while ((list = udp_table_open(s)))
 		for (; list; list = next) {
-			uint8_t *data = list->bytes + SOCKS_UDP_HEADER - s->header_size;
-
 			next = list->next;
-			memcpy(data, s->header, s->header_size);
-			udp_put(&out, s->fd, NULL, data, s->header_size + list->size,
-				list->size);
+			udp_put(&out, s->fd, NULL, list->bytes, list->size);
+			udp_put_header(&out, s->header, s->header_size);
 			udp_flush(&out);
 			free(list);
 		}
@@ -203,23 +201,24 @@ on_answer(struct serve *v, const uint8_t *data, size_t size)
 	else if (d.frag != 0)
 		v->out.count[UDP_FRAG]++;
 	else
-		udp_put(&v->out, ends->listener, &ends->client, d.data, d.size, d.size);
+		udp_put(&v->out, ends->listener, &ends->client, d.data, d.size);
 }
 
 static void
 read_answers(struct serve *v)
 {
-	int n;
+	struct udp_datagram d;
 
 	/* Before they go down: the client may ask on at once. */
 	v->answered = atomic_load(&v->conn->relay.bytes[CLIENT]);
 	if (!v->in)
 		v->in = malloc(sizeof(*v->in));
-	n = v->in ? udp_receive(v->s->fd, v->in) : -1;
-	if (n == -1)
+	if (!v->in || udp_receive(v->s->fd, v->in) == -1) {
 		poll(NULL, 0, NAP_MS);
-	for (int i = 0; i < n; i++)
-		on_answer(v, v->in->list[i].data, v->in->list[i].size);
+		return;
+	}
+	while (udp_next(v->in, &d))
+		on_answer(v, d.data, d.size);
 	udp_flush(&v->out);
 }
 

@@ -64,6 +64,7 @@ open_fd(const struct addr *at)
 	if (fd == -1)
 		return -1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	compat_join_received(fd);
 	compat_tell_local(fd, addr_family(at));
 	return fd;
 }

@@ -103,12 +103,12 @@ keep(struct udp_session *s, const void *data, size_t size)
 	if (s->state == UDP_FAILED || s->n_early == UDP_EARLY_MAX ||
 		size > UDP_EARLY_BYTES - s->early_bytes)
 		return false;
-	early = malloc(sizeof(*early) + SOCKS_UDP_HEADER + size);
+	early = malloc(sizeof(*early) + size);
 	if (!early)
 		return false;
 	early->next = NULL;
 	early->size = size;
-	memcpy(early->bytes + SOCKS_UDP_HEADER, data, size);
+	memcpy(early->bytes, data, size);
 	*s->early_end = early;
 	s->early_end = &early->next;
 	s->n_early++;

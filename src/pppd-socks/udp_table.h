@@ -27,7 +27,7 @@
 struct udp_early {
 	struct udp_early *next;
 	size_t size;
-	uint8_t bytes[]; /* SOCKS_UDP_HEADER bytes of room, then the datagram */
+	uint8_t bytes[];
 };
 
 /* What tells a session from the others: between which ends its datagrams come. */

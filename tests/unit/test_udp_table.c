@@ -74,7 +74,7 @@ expect_early(struct udp_early *list, const char *const *texts)
 
 		ck_assert_msg(first != NULL, "%s is not there", *texts);
 		ck_assert_uint_eq(first->size, strlen(*texts));
-		ck_assert_mem_eq(first->bytes + SOCKS_UDP_HEADER, *texts, strlen(*texts));
+		ck_assert_mem_eq(first->bytes, *texts, strlen(*texts));
 		list = first->next;
 		free(first);
 	}
