@@ -54,7 +54,7 @@ start_daemons() {
   cat >"$work/dcsd.conf" <<'END'
 listen = "127.0.0.1:1081";
 rules = ( { name = "dns"; action = "allow"; commands = [ "udp" ];
-            targets = [ "127.0.0.53" ]; ports = 53; } );
+            targets = [ "127.0.0.53" ]; ports = ( 53, 54 ); } );
 END
   start dcsd "$DCSD" -c "$work/dcsd.conf"
   dcsd=$pid
@@ -64,7 +64,9 @@ END
 start_ppp() {
   cat >"$work/ppp.conf" <<'END'
 routes = ( { name = "dns"; listen = "127.0.0.1:53"; protocol = "udp";
-             target = "127.0.0.53:53"; idle = 1; } );
+             target = "127.0.0.53:53"; idle = 1; },
+           { name = "echo"; listen = "127.0.0.1:54"; protocol = "udp";
+             target = "127.0.0.53:54"; } );
 END
   start ppp "$PPPD_SOCKS" -c "$work/ppp.conf"
   ppp=$pid
@@ -92,8 +94,43 @@ look_up_many() {
   done
 }
 
+start_echo() {
+  : >"$work/echo.log"
+  perl -MSocket -e '
+    socket(my $s, PF_INET, SOCK_DGRAM, 0) or die;
+    bind($s, pack_sockaddr_in(54, inet_aton("127.0.0.53"))) or die;
+    $| = 1;
+    print "ready\n";
+    while (defined(my $from = recv($s, my $data, 65536, 0))) { send($s, $data, 0, $from) }
+  ' >"$work/echo.log" 2>&1 </dev/null &
+  own $!
+  wait_for log_has echo ready || fail "the echo did not start"
+}
+
+# echoes SIZE: 20 datagrams of that size come back in order, once all of them have waited
+# for pppd-socks, and once for dcsd.
+echoes() {
+  perl -MSocket -e '
+    my ($size, @pids) = @ARGV;
+    socket(my $s, PF_INET, SOCK_DGRAM, 0) or die;
+    setsockopt($s, SOL_SOCKET, SO_RCVTIMEO, pack("l!l!", 10, 0)) or die;
+    connect($s, pack_sockaddr_in(54, inet_aton("127.0.0.1"))) or die;
+    send($s, "begin", 0) && recv($s, my $first, 65536, 0) // die "nothing";
+    for my $pid (@pids) {
+      my @sent = map { pack("N", $_) x ($size / 4) } 1 .. 20;
+      kill("STOP", $pid);
+      until (`cat /proc/$pid/stat` =~ /\) T /) { }
+      send($s, $_, 0) for @sent;
+      kill("CONT", $pid);
+      for (@sent) {
+        recv($s, my $got, 65536, 0) // die "lost";
+        $got eq $_ or die "not what was sent";
+      }
+    }' "$1" "$ppp" "$dcsd" 2>"$work/err"
+}
+
 sessions() {
-  log_count ppp ' route=dns target=127.0.0.53:53 '
+  log_count ppp ' target=127.0.0.53:5'
 }
 has_sessions() {
   [ "$(sessions)" -ge "$1" ]
@@ -115,6 +152,13 @@ ok "$many at a time, each with an answer of its own"
 # Nearly as many: a client may get the port of one that has just gone.
 wait_for has_sessions $((many * 9 / 10)) || fail "only $(sessions) sessions in the log"
 ok "each session ends by itself, and is in the log"
+
+start_echo
+echoes 1000 || fail "datagrams that come together are lost: $(cat "$work/err")"
+ip link set lo mtu 1400
+echoes 2000 || fail "so are those that are larger than the MTU: $(cat "$work/err")"
+ip link set lo mtu 65536
+ok "datagrams of one size come through together, larger than the MTU, too"
 
 stop "$ppp"
 before=$(sessions)

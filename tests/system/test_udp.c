@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <netinet/udp.h>
 #include <sys/wait.h>
 
 #include <poll.h>
@@ -657,6 +658,51 @@ START_TEST(datagrams_that_come_together_are_kept_apart)
 }
 END_TEST
 
+/* Datagrams of each bytes, the last one maybe shorter: at once, where the system can. */
+static void
+send_joined(int fd, const union address *to, const uint8_t *data, size_t size, int each)
+{
+#ifdef UDP_SEGMENT
+	if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &each, sizeof(each)) == 0) {
+		send_raw(fd, to, data, size);
+		return;
+	}
+#endif
+	for (; size > (size_t)each; data += each, size -= (size_t)each)
+		send_raw(fd, to, data, (size_t)each);
+	send_raw(fd, to, data, size);
+}
+
+/* Linux hands on what was sent at once as one datagram, to who has asked for that. */
+START_TEST(datagrams_that_come_joined_are_kept_apart)
+{
+	enum { MANY = 50, SIZE = 100, HEADER = 10 };
+	static uint8_t bare[MANY][SIZE], headed[MANY][HEADER + SIZE];
+	struct daemon *d = start_dcsd("%s", "");
+	struct client c = associate(d);
+	union address from;
+	uint16_t port;
+	int target = open_socket("127.0.0.1", &port);
+
+	for (int i = 0; i < MANY; i++) {
+		memset(bare[i], '0' + i, SIZE);
+		header(headed[i], 0, "127.0.0.1", port);
+		memcpy(headed[i] + HEADER, bare[i], SIZE);
+	}
+	send_joined(c.fd, &c.relay, headed[0], sizeof(headed) - 1, HEADER + SIZE);
+	for (int i = 0; i < MANY; i++)
+		from = expect_datagram(target, bare[i], i < MANY - 1 ? SIZE : SIZE - 1);
+	send_joined(target, &from, bare[0], sizeof(bare) - 1, SIZE);
+	for (int i = 0; i < MANY; i++)
+		expect_datagram(
+			c.fd, headed[i], HEADER + (i < MANY - 1 ? SIZE : SIZE - 1));
+	leave(&c);
+	expect_log(d, " up=4999 down=4999 ");
+	expect_log(d, " dgrams_up=50 dgrams_down=50\n");
+	stop_daemon(d);
+}
+END_TEST
+
 START_TEST(only_hosts_that_were_sent_to_may_answer)
 {
 	struct daemon *d = start_dcsd("%s", "");
@@ -1049,6 +1095,7 @@ main(void)
 	tcase_add_test(tc, an_association_may_end_while_names_are_looked_up);
 	tcase_add_test(tc, fragments_become_one_datagram_or_nothing);
 	tcase_add_test(tc, datagrams_that_come_together_are_kept_apart);
+	tcase_add_test(tc, datagrams_that_come_joined_are_kept_apart);
 	tcase_add_test(tc, only_hosts_that_were_sent_to_may_answer);
 	tcase_add_test(tc, any_source_may_answer_when_configured);
 	tcase_add_test(tc, the_rules_decide_for_each_datagram);
