@@ -111,11 +111,11 @@ END_TEST
 
 START_TEST(each_goes_to_its_own_address)
 {
-	put(0, "a");
+	put(0, "aa");
 	put(1, "bc");
 	put(0, "");
 	udp_flush(&out);
-	ck_assert_uint_eq(take(to[0]).size, 1);
+	ck_assert_uint_eq(take(to[0]).size, 2);
 	ck_assert_uint_eq(take(to[0]).size, 0);
 	ck_assert_mem_eq(take(to[1]).data, "bc", 2);
 	ck_assert_uint_eq(count[UDP_DOWN], 3);
