@@ -173,17 +173,22 @@ sum_of(const char *path, const char *word)
 }
 
 /*
- * Pages that were freed may stay with a processor for many seconds, hundreds of MB of
- * them, and then count as used; zoneinfo tells how many.
+ * Not MemAvailable, which takes the inodes of sockets for a cache that can be given up.
+ * Free pages of which a processor keeps a list, hundreds of MB of them for many seconds,
+ * are not in MemFree; zoneinfo tells how many. Pages of files are taken for free, so that
+ * what anybody reads or writes meanwhile makes no difference. Cached has shared memory in
+ * it, which is none.
  */
 static double
-available_kb(void)
+unused_kb(void)
 {
-	double kb = sum_of("/proc/meminfo", "MemAvailable:");
+	double kb = sum_of("/proc/meminfo", "MemFree:");
 	double pages = sum_of("/proc/zoneinfo", "count:");
 
 	if (kb < 0)
-		die("MemAvailable");
+		die("MemFree");
+	kb += sum_of("/proc/meminfo", "Buffers:") + sum_of("/proc/meminfo", "Cached:") -
+		sum_of("/proc/meminfo", "Shmem:");
 	return kb + (pages > 0 ? pages * (double)sysconf(_SC_PAGESIZE) / 1024 : 0);
 }
 
@@ -196,13 +201,13 @@ by_value(const void *a, const void *b)
 }
 
 double
-cost_available_kb(double patience_s)
+cost_unused_kb(double patience_s)
 {
 	double until = now() + patience_s, last[SAMPLES], sorted[SAMPLES];
 	unsigned n = 0;
 
 	do {
-		last[n++ % SAMPLES] = available_kb();
+		last[n++ % SAMPLES] = unused_kb();
 		memcpy(sorted, last, sizeof(last));
 		if (n >= SAMPLES)
 			qsort(sorted, SAMPLES, sizeof(*sorted), by_value);

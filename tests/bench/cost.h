@@ -15,10 +15,10 @@ struct cost {
 struct cost cost_of(const struct plan *plan);
 
 /*
- * What the whole system could still give out, kB, as soon as that moves no more: the
+ * Memory of the whole system that nobody needs, kB, as soon as that moves no more: the
  * median of the last second. Blocks for 1 s, and for patience_s at most while it moves:
  * what others have given back is not there at once.
  */
-double cost_available_kb(double patience_s);
+double cost_unused_kb(double patience_s);
 
 #endif
