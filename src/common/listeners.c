@@ -52,19 +52,15 @@ listen_name(const struct addr *asked, char out[LISTEN_NAME])
 	return out;
 }
 
-/* A socket that was handed to this process, or a new one. Returns it, or -1 with errno.
- */
+/* A socket that was handed to this process, or -1. */
 static int
-get_socket(const struct addr *asked)
+inherited_socket(const struct addr *asked)
 {
 	char name[LISTEN_NAME];
-	int fd = -1;
 
 	if (listen_name(asked, name)[0] != '\0')
-		fd = inherit_named(name);
-	else
-		fd = inherit_socket(asked, SOCK_STREAM);
-	return fd == -1 ? net_listen(asked) : fd;
+		return inherit_named(name);
+	return inherit_socket(asked, SOCK_STREAM);
 }
 
 /* Returns NULL with errno. */
@@ -76,7 +72,10 @@ open_socket(const struct addr *asked)
 	if (!socket)
 		return NULL;
 	socket->asked = *asked;
-	socket->fd = get_socket(asked);
+	socket->fd = inherited_socket(asked);
+	socket->inherited = socket->fd != -1;
+	if (!socket->inherited)
+		socket->fd = net_listen(asked);
 	if (socket->fd != -1 && net_local(socket->fd, &socket->addr) == 0) {
 		socket->accepts = net_listens(socket->fd);
 		return socket;

@@ -27,6 +27,7 @@ struct listen_socket {
 	struct addr addr;  /* with the port the system chose, if it did */
 	int fd;		   /* -1: refuses clients, where that closes the socket */
 	bool accepts;	   /* it listens; else it refuses */
+	bool inherited;	   /* who waits there may have come before it was ours */
 	bool refuse;	   /* it is to refuse clients: the daemon wishes it */
 	bool drained;	   /* the same: an administrator does */
 	int64_t reopen_ms; /* not before */

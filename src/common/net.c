@@ -90,6 +90,20 @@ net_adopt(int fd)
 	return listen(fd, SOMAXCONN);
 }
 
+/* By the one that no other process is likely to set, in just this way. */
+bool
+net_complete(int fd)
+{
+	struct timeval tick = { 0, 0 };
+	socklen_t len = sizeof(tick);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, &len) == 0 &&
+		tick.tv_sec * 1000 + tick.tv_usec / 1000 == NET_WRITE_TICK_MS)
+		return false;
+	set_options(fd);
+	return true;
+}
+
 /*
  * Linux ends the listening and nothing else. A second call would be kept in the socket,
  * and by all that are accepted from it later: they would read an end of file at once.

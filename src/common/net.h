@@ -24,6 +24,13 @@ int net_listen(const struct addr *addr);
 int net_adopt(int fd);
 
 /*
+ * For a connection accepted from a socket of net_adopt: gives it the options that it has
+ * not inherited, because it came before. Returns whether that was so; if not, it has not
+ * been for any later one.
+ */
+bool net_complete(int fd);
+
+/*
  * Stops a socket of net_listen from listening: who connects is refused, who waits in its
  * queue is reset. Where the system can do that *fd stays, and keeps its port unless the
  * system chose it; else it is closed and set to -1. Not again before net_relisten.

@@ -343,6 +343,8 @@ anybody_waits(int listener)
 static bool
 accept_clients(struct server *s, const struct listeners *set, size_t i, int most)
 {
+	struct listen_socket *socket = set->list[i].socket;
+
 	for (int n = 0; n < most; n++) {
 		union {
 			struct sockaddr sa;
@@ -354,9 +356,9 @@ accept_clients(struct server *s, const struct listeners *set, size_t i, int most
 
 		if (crowd_holds(&s->crowd, s->conns))
 			return true;
-		if (n > 0 && !anybody_waits(set->list[i].socket->fd))
+		if (n > 0 && !anybody_waits(socket->fd))
 			return true;
-		fd = compat_accept(set->list[i].socket->fd, &u.sa, &len);
+		fd = compat_accept(socket->fd, &u.sa, &len);
 		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return true;
 		if (fd == -1 && clients_fault(errno))
@@ -365,6 +367,8 @@ accept_clients(struct server *s, const struct listeners *set, size_t i, int most
 			log_rated(&s->accept_rate, "accept: %s", strerror(errno));
 			return false;
 		}
+		if (socket->inherited)
+			socket->inherited = net_complete(fd);
 		if (addr_from_sockaddr(&client, &u.sa))
 			take_client(s, set, &fd, &client, set->list[i].via);
 		else

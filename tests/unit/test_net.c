@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,12 +54,23 @@ int_option(int fd, int level, int option)
 	return value;
 }
 
+static int
+write_tick_ms(int fd)
+{
+	struct timeval tick;
+	socklen_t len = sizeof(tick);
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tick, &len), 0);
+	return (int)(tick.tv_sec * 1000 + tick.tv_usec / 1000);
+}
+
 static void
 check_options(int fd)
 {
 	ck_assert_int_eq(int_option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
 	ck_assert_int_eq(int_option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
 	ck_assert_int_eq(int_option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
+	ck_assert_int_eq(write_tick_ms(fd), NET_WRITE_TICK_MS);
 }
 
 START_TEST(both_legs_have_nodelay_keepalive_and_inline_urgent_data)
@@ -78,6 +90,38 @@ START_TEST(both_legs_have_nodelay_keepalive_and_inline_urgent_data)
 	check_options(accepted);
 	close(dialled);
 	close(accepted);
+	close(listening);
+}
+END_TEST
+
+static int
+connect_to(int listening)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct addr at;
+
+	ck_assert_int_eq(net_local(listening, &at), 0);
+	ck_assert_int_eq(connect(fd, &at.u.sa, at.len), 0);
+	return fd;
+}
+
+START_TEST(who_came_before_a_socket_was_ours_gets_the_options_too)
+{
+	int listening = tcp_listen(AF_INET), peer[2], accepted[2];
+
+	peer[0] = connect_to(listening);
+	ck_assert_int_eq(net_adopt(listening), 0);
+	peer[1] = connect_to(listening);
+	for (int i = 0; i < 2; i++) {
+		accepted[i] = accept(listening, NULL, NULL);
+		ck_assert_int_ne(accepted[i], -1);
+		ck_assert_int_eq(net_complete(accepted[i]), i == 0);
+		check_options(accepted[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		close(accepted[i]);
+		close(peer[i]);
+	}
 	close(listening);
 }
 END_TEST
@@ -465,6 +509,7 @@ main(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, both_legs_have_nodelay_keepalive_and_inline_urgent_data);
+	tcase_add_test(tc, who_came_before_a_socket_was_ours_gets_the_options_too);
 	tcase_add_test(tc, a_port_in_use_is_refused);
 	tcase_add_loop_test(
 		tc, a_socket_that_listens_no_more_refuses_until_it_listens_again, 0, 4);
