@@ -40,7 +40,7 @@ struct relay {
 
 /*
  * Takes the client's socket; there is no target yet. Returns 0, or -1 with errno. -1 for
- * a client that has none, but sends datagrams: relay_direction is not for it, and
+ * a client that has none, but sends datagrams: it has no directions to be run, and
  * relay_cut wakes nobody before relay_attach, but sets stopped.
  */
 int relay_init(struct relay *r, int client_fd);
