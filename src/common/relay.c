@@ -20,6 +20,9 @@
 /* So much fits into the socket of a peer that was sent little yet, as a rule. */
 #define FIRST_BYTES (16 * 1024)
 
+/* After so many pieces there is more, though the end has been seen behind them. */
+#define ENDING_PIECES 3
+
 /* After a reset: how long a peer may take nothing of what is still on its way to it. */
 #define SETTLE_MS 10000
 
@@ -280,6 +283,16 @@ carry_on(struct relay *r, enum side from)
 		continue;
 }
 
+/*
+ * Whether a side that has sent pieces before has more to say than a request or an answer.
+ * With its end behind it the data may be the rest of that.
+ */
+static bool
+says_more(int pieces, short revents)
+{
+	return pieces > 0 && (revents == POLLIN || pieces == ENDING_PIECES);
+}
+
 void
 relay_first(struct relay *r, relay_start *second, void *arg)
 {
@@ -293,7 +306,7 @@ relay_first(struct relay *r, relay_start *second, void *arg)
 	r->start_arg = arg;
 	while (goes_on && r->start && wait_data(r, p, 2)) {
 		from = p[CLIENT].revents ? CLIENT : TARGET;
-		if (pieces[from]++ > 0 && p[from].revents == POLLIN)
+		if (says_more(pieces[from]++, p[from].revents))
 			share(r, from);
 		else
 			goes_on = step(r, from, p[from].revents, FIRST_BYTES);
