@@ -142,18 +142,18 @@ is_over(struct relay *r)
 }
 
 /*
- * When a direction that waits is to look at the limits. The other one may end meanwhile,
- * which does not wake it: its own limit counts from then on.
+ * How long a direction may wait before it looks at the limits, as poll(2) wants it. The
+ * other one may end meanwhile, which does not wake it: its own limit counts from then on.
  */
-static int64_t
-look_again_at(const struct relay *r)
+static int
+patience_ms(const struct relay *r)
 {
-	int64_t quiet_ms = quiet_until(r), half_closed_ms;
+	int left_ms = io_left_ms(quiet_until(r));
 
 	if (half_closed(r) || r->half_closed_ms == 0)
-		return quiet_ms;
-	half_closed_ms = io_now_ms() + r->half_closed_ms;
-	return half_closed_ms < quiet_ms ? half_closed_ms : quiet_ms;
+		return left_ms;
+	return left_ms == -1 || left_ms > r->half_closed_ms ? (int)r->half_closed_ms
+							    : left_ms;
 }
 
 /*
@@ -164,7 +164,7 @@ static bool
 wait_data(struct relay *r, struct pollfd *p, nfds_t n)
 {
 	while (!atomic_load(&r->stopped)) {
-		if (poll(p, n, io_left_ms(look_again_at(r))) > 0)
+		if (poll(p, n, patience_ms(r)) > 0)
 			return true;
 		if (is_over(r))
 			break;

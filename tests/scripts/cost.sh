@@ -18,12 +18,12 @@
 # yet: it is the same in each run, and one call more is seen.
 bounds='
                       calls  futex  work  instructions
-  dcsd       connect   51.0   10.0  29.3         17300
-  standard   connect   49.0   10.0  28.3         24800
-  spare      connect   60.0   17.0  28.7         26200
-  pipelined  connect   48.0   10.0  27.3         24600
-  dcsd       roundtrip  6.4    0.4   4.2           700
-  standard   roundtrip  6.4    0.4   4.2           700'
+  dcsd       connect   46.0    4.0  28.4         15500
+  standard   connect   46.0    4.0  27.4         24900
+  spare      connect   54.0   11.0  28.0         26400
+  pipelined  connect   42.0    4.0  25.4         24700
+  dcsd       roundtrip  6.4    0.4   4.2          1040
+  standard   roundtrip  6.4    0.4   4.2          1040'
 
 # shellcheck source=lib.sh
 . "${srcdir:-.}/tests/scripts/lib.sh"
