@@ -23,6 +23,8 @@
 /* After so many pieces there is more, though the end has been seen behind them. */
 #define ENDING_PIECES 3
 
+#define LONG_MS 1000000000 /* fits into poll's int */
+
 /* After a reset: how long a peer may take nothing of what is still on its way to it. */
 #define SETTLE_MS 10000
 
@@ -149,11 +151,11 @@ static int
 patience_ms(const struct relay *r)
 {
 	int left_ms = io_left_ms(quiet_until(r));
+	int64_t other_ms = r->half_closed_ms;
 
-	if (half_closed(r) || r->half_closed_ms == 0)
+	if (half_closed(r) || other_ms == 0 || (left_ms != -1 && left_ms <= other_ms))
 		return left_ms;
-	return left_ms == -1 || left_ms > r->half_closed_ms ? (int)r->half_closed_ms
-							    : left_ms;
+	return other_ms < LONG_MS ? (int)other_ms : LONG_MS;
 }
 
 /*
