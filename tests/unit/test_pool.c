@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Tests of pool: one owner at a time, no more of them than are needed, and an end. */
+/* Tests of pool: one owner at a time, the same one again, and an end. */
 #include "config.h"
 
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 
 #include "pool.h"
@@ -42,7 +43,8 @@ START_TEST(a_thread_gets_again_what_it_had_last)
 END_TEST
 
 #define THREADS 8
-#define ROUNDS	20000
+#define FREE	2 /* for which they all fight */
+#define ROUNDS	100000
 
 static struct pool shared;
 static int owned[POOL_MAX]; /* not atomic: only the owner may touch its own */
@@ -50,37 +52,34 @@ static int owned[POOL_MAX]; /* not atomic: only the owner may touch its own */
 static void *
 take_and_give(void *arg)
 {
-	int *highest = arg;
+	int rounds = 0;
 
-	for (int i = 0; i < ROUNDS; i++) {
+	while (rounds < ROUNDS) {
 		int number = pool_take(&shared);
 
-		if (number == -1)
-			return NULL;
-		if (number > *highest)
-			*highest = number;
+		if (number == -1) {
+			sched_yield();
+			continue;
+		}
 		owned[number]++;
+		rounds++;
 		pool_give(&shared, number);
 	}
 	return arg;
 }
 
-START_TEST(one_owner_at_a_time_and_no_more_than_are_needed)
+START_TEST(one_owner_at_a_time)
 {
 	pthread_t thread[THREADS];
-	int highest[THREADS] = { 0 }, sum = 0;
+	int sum = 0;
 
+	for (int i = 0; i < POOL_MAX - FREE; i++)
+		ck_assert_int_ne(pool_take(&shared), -1);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(
-			pthread_create(&thread[i], NULL, take_and_give, &highest[i]), 0);
-	for (int i = 0; i < THREADS; i++) {
-		void *result;
-
-		pthread_join(thread[i], &result);
-		ck_assert_ptr_eq(result, &highest[i]);
-		/* Those that look at the same one at a time may each go one further. */
-		ck_assert_int_lt(highest[i], 2 * THREADS);
-	}
+			pthread_create(&thread[i], NULL, take_and_give, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
 	for (int i = 0; i < POOL_MAX; i++)
 		sum += owned[i];
 	ck_assert_int_eq(sum, THREADS * ROUNDS);
@@ -98,7 +97,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, each_is_taken_once_and_then_there_is_none);
 	tcase_add_test(tc, a_thread_gets_again_what_it_had_last);
-	tcase_add_test(tc, one_owner_at_a_time_and_no_more_than_are_needed);
+	tcase_add_test(tc, one_owner_at_a_time);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
