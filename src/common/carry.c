@@ -157,13 +157,10 @@ splice_piece(struct pipe_pair *pair, const struct carry *carry, int *failed)
 		return -1;
 	}
 	pipes_give(pair);
-	/* A sandbox, or a kernel without it: then this once, and for good, without. */
-	if (n == -1 && (errno == EINVAL || errno == ENOSYS)) {
-		pipes_disable();
-		return copy_small_piece(carry, failed);
-	}
 	/* splice stops before an urgent byte as if it were the end: recv knows. */
-	return n == 0 ? copy_small_piece(carry, failed) : n;
+	if (n == 0 || (n == -1 && pipes_are_useless()))
+		return copy_small_piece(carry, failed);
+	return n;
 }
 
 ssize_t

@@ -39,13 +39,6 @@ empty(const struct pipe_pair *pair, int fd, size_t size, const struct io_limit *
 	return size;
 }
 
-/* Whether splice(2) is what does not work: a sandbox, or a kernel without it. */
-static bool
-cannot_splice(void)
-{
-	return errno == EINVAL || errno == ENOSYS;
-}
-
 int
 message_send(int fd, const void *buf, size_t size, const struct io_limit *limit)
 {
@@ -63,7 +56,7 @@ message_send(int fd, const void *buf, size_t size, const struct io_limit *limit)
 		return 0;
 	}
 	pipes_discard(pair);
-	if (put && !cannot_splice())
+	if (put && !pipes_are_useless())
 		return -1;
 	return io_write(fd, (const uint8_t *)buf + (size - left), left, limit);
 }

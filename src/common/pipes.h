@@ -7,6 +7,7 @@
 #ifndef PIPES_H
 #define PIPES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,8 +25,11 @@ void pipes_give(struct pipe_pair *pair);
 /* Gives back one that has something left in it, which is lost. Keeps errno. */
 void pipes_discard(struct pipe_pair *pair);
 
-/* splice(2) does not work on this system after all: from now on no pipe is to be had. */
-void pipes_disable(void);
+/*
+ * After a failure, by errno: whether it is splice(2) that does not work on this system, a
+ * sandbox or an old kernel. Then no pipe is to be had from now on. Keeps errno.
+ */
+bool pipes_are_useless(void);
 
 /*
  * splice(2) from a socket into the empty pipe, and from the pipe to a socket, as much as

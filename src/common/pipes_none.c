@@ -23,9 +23,10 @@ pipes_discard(struct pipe_pair *pair)
 	(void)pair;
 }
 
-void
-pipes_disable(void)
+bool
+pipes_are_useless(void)
 {
+	return true;
 }
 
 ssize_t

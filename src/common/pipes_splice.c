@@ -8,9 +8,9 @@
 #include "config.h"
 #include "pipes.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -88,10 +88,13 @@ pipes_discard(struct pipe_pair *pair)
 	pipes_give(pair);
 }
 
-void
-pipes_disable(void)
+bool
+pipes_are_useless(void)
 {
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
 	atomic_store(&disabled, true);
+	return true;
 }
 
 ssize_t
