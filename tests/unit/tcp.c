@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,20 +25,44 @@ tcp_listen(int family)
 	return fd;
 }
 
+int
+tcp_connect(int listener)
+{
+	struct sockaddr_in in;
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&in, &len), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&in, len), 0);
+	return fd;
+}
+
 void
 tcp_pair(int end[2])
 {
 	int fd = tcp_listen(AF_INET);
-	struct sockaddr_in in;
-	socklen_t len = sizeof(in);
 
 	ck_assert_int_ne(fd, -1);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	end[0] = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(connect(end[0], (struct sockaddr *)&in, len), 0);
+	end[0] = tcp_connect(fd);
 	end[1] = accept(fd, NULL, NULL);
 	ck_assert_int_ne(end[1], -1);
 	close(fd);
+}
+
+size_t
+tcp_fill(int fd)
+{
+	static char much[64 * 1024];
+	size_t sum = 0, before;
+	ssize_t n;
+
+	do {
+		before = sum;
+		while ((n = send(fd, much, sizeof(much), MSG_DONTWAIT)) > 0)
+			sum += (size_t)n;
+		poll(NULL, 0, 200);
+	} while (sum > before);
+	return sum;
 }
 
 void

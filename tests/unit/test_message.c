@@ -19,7 +19,7 @@
 #include "tcp.h"
 
 static const struct io_limit patient = { IO_FOREVER, -1 };
-static struct io_limit soon;
+static struct io_limit soon = { 0, -1 };
 static int here, there;
 
 static void
@@ -35,7 +35,6 @@ set_up(void)
 	/* As net.h has it, and shorter. */
 	ck_assert_int_eq(
 		setsockopt(here, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof(tick)), 0);
-	soon = (struct io_limit){ io_now_ms() + 300, -1 };
 }
 
 static void
@@ -70,19 +69,6 @@ START_TEST(messages_arrive_whole_and_in_order)
 }
 END_TEST
 
-/* Until so much does not fit any more. Returns how much did. */
-static size_t
-fill_up(void)
-{
-	static char much[1 << 16];
-	size_t sum = 0;
-	ssize_t n;
-
-	while ((n = send(here, much, sizeof(much), MSG_DONTWAIT)) > 0)
-		sum += (size_t)n;
-	return sum;
-}
-
 /* As often as a little still fits. Returns what the last one does. */
 static int
 send_in_vain(const struct io_limit *limit)
@@ -97,7 +83,8 @@ send_in_vain(const struct io_limit *limit)
 
 START_TEST(a_peer_that_does_not_read_is_given_up)
 {
-	fill_up();
+	tcp_fill(here);
+	soon.until_ms = io_now_ms() + 300;
 	ck_assert_int_eq(send_in_vain(&soon), -1);
 	ck_assert_int_eq(errno, ETIMEDOUT);
 }
@@ -108,7 +95,7 @@ START_TEST(who_is_watched_ends_the_wait_by_leaving)
 	int client[2];
 
 	tcp_pair(client);
-	fill_up();
+	tcp_fill(here);
 	tcp_reset(client[0]);
 	soon.watch = client[1];
 	soon.until_ms = IO_FOREVER;
@@ -135,7 +122,7 @@ read_all(void *arg)
 
 START_TEST(a_peer_that_reads_late_gets_it)
 {
-	size_t filled = fill_up();
+	size_t filled = tcp_fill(here);
 	pthread_t t;
 	void *result;
 
@@ -150,7 +137,8 @@ END_TEST
 /* A pipe that kept something would give it to the next one. */
 START_TEST(what_was_not_sent_is_not_sent_to_another)
 {
-	fill_up();
+	tcp_fill(here);
+	soon.until_ms = io_now_ms() + 300;
 	ck_assert_int_eq(send_in_vain(&soon), -1);
 	set_up();
 	ck_assert_int_eq(message_send(here, "hello", 5, &patient), 0);

@@ -94,24 +94,13 @@ START_TEST(both_legs_have_nodelay_keepalive_and_inline_urgent_data)
 }
 END_TEST
 
-static int
-connect_to(int listening)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct addr at;
-
-	ck_assert_int_eq(net_local(listening, &at), 0);
-	ck_assert_int_eq(connect(fd, &at.u.sa, at.len), 0);
-	return fd;
-}
-
 START_TEST(who_came_before_a_socket_was_ours_gets_the_options_too)
 {
 	int listening = tcp_listen(AF_INET), peer[2], accepted[2];
 
-	peer[0] = connect_to(listening);
+	peer[0] = tcp_connect(listening);
 	ck_assert_int_eq(net_adopt(listening), 0);
-	peer[1] = connect_to(listening);
+	peer[1] = tcp_connect(listening);
 	for (int i = 0; i < 2; i++) {
 		accepted[i] = accept(listening, NULL, NULL);
 		ck_assert_int_ne(accepted[i], -1);

@@ -81,9 +81,8 @@ net_pair(int end[2])
 
 	ck_assert(addr_from_text(&at, "127.0.0.1", 0));
 	listener = net_listen(&at);
-	ck_assert_int_eq(net_local(listener, &at), 0);
-	end[0] = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(connect(end[0], &at.u.sa, at.len), 0);
+	ck_assert_int_ne(listener, -1);
+	end[0] = tcp_connect(listener);
 	end[1] = accept(listener, NULL, NULL);
 	ck_assert_int_ne(end[1], -1);
 	close(listener);
@@ -291,21 +290,6 @@ START_TEST(a_tunnel_with_more_to_say_has_two_threads)
 }
 END_TEST
 
-/* Until nothing more fits, not even when what was sent has been acknowledged. */
-static void
-fill_up(int fd)
-{
-	static char much[64 * 1024];
-	bool some;
-
-	do {
-		some = false;
-		while (send(fd, much, sizeof(much), MSG_DONTWAIT) > 0)
-			some = true;
-		poll(NULL, 0, 200);
-	} while (some);
-}
-
 /*
  * The first piece does not get through, as its receiver waits for the other side to be
  * read: it takes the second thread to go on.
@@ -316,7 +300,7 @@ START_TEST(a_first_piece_that_blocks_holds_up_nobody)
 	static char piece[16 * 1024];
 
 	prepare(0, 60000);
-	fill_up(relay.fd[second]);
+	tcp_fill(relay.fd[second]);
 	ck_assert_int_eq(io_write(peer[first], piece, sizeof(piece), &patient), 0);
 	run();
 	poll(NULL, 0, 50);
